@@ -1,0 +1,1 @@
+//! Objects, batches and manifests in object storage: write, re-read, verify.

@@ -1,0 +1,1 @@
+//! The ledger at work: sequencer, search, checkpoints, archive runs, verification.

@@ -1,0 +1,1 @@
+//! Streams, fields, validation, the canonical line, filters and retention rules.

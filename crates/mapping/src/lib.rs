@@ -1,0 +1,1 @@
+//! Foreign audit records to events, by mappings that are data.

@@ -1,0 +1,1 @@
+//! RFC 6962 hashing, compact ranges, tiles, proofs, signed notes and checkpoints.

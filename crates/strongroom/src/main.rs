@@ -1,0 +1,2 @@
+//! The strongroom binary: one short function a subcommand.
+fn main() {}

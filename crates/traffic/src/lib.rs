@@ -1,0 +1,1 @@
+//! Seeded, realistic audit traffic for the demo, the tests and the benchmarks.

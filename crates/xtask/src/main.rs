@@ -1,0 +1,2 @@
+//! Repository tasks: test, tidy, bench.
+fn main() {}
