@@ -1,0 +1,126 @@
+//! Opening connections: pragmas, the schema, and the pool that serves reads.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+
+use super::SqliteOptions;
+use crate::error::{Error, ErrorKind, Result};
+
+/// "Strm": tells `file` and us that this is a Strongroom ledger.
+const APPLICATION_ID: i32 = 0x5374_726d;
+const SCHEMA_VERSION: i32 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+/// Commits wait this long for another connection's lock: a checkpoint or a reader's recovery of the WAL.
+const BUSY_TIMEOUT_MS: u32 = 10_000;
+/// The WAL is copied into the database file once it has grown to about 16 MiB.
+const WAL_PAGES_MAX: u32 = 2_048;
+const PAGE_BYTES: u32 = 8_192;
+
+pub(super) fn create(path: &Path) -> Result<()> {
+    let failed = |error| opening_failed(path, error);
+    let mut connection = Connection::open(path).map_err(failed)?;
+    // Both only work before the first table exists.
+    connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed)?;
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
+    set_write_pragmas(&connection, path)?;
+    let transaction = connection.transaction().map_err(failed)?;
+    transaction.execute_batch(SCHEMA).map_err(failed)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    connection.close().map_err(|(_, error)| failed(error))?;
+    // SQLite syncs the directory for its journal, not for a database file it has just created.
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+pub(super) fn open_for_writing(path: &Path, cache_kib: u32) -> Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, cache_kib)?;
+    set_write_pragmas(&connection, path)?;
+    Ok(connection)
+}
+
+fn set_write_pragmas(connection: &Connection, path: &Path) -> Result<()> {
+    let failed = |error| opening_failed(path, error);
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(failed)?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        let message =
+            format!("{}: the file system does not allow SQLite's WAL (mode is {mode})", path.display());
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    // FULL syncs the WAL at every commit; without it a commit is not durable when it returns.
+    connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX).map_err(failed)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(failed)
+}
+
+fn open(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<Connection> {
+    let failed = |error| opening_failed(path, error);
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_TIMEOUT_MS))).map_err(failed)?;
+    connection.pragma_update(None, "cache_size", -i64::from(cache_kib)).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
+    if number("application_id")? != APPLICATION_ID {
+        return Err(Error::new(ErrorKind::Invalid, format!("{} is not a Strongroom ledger", path.display())));
+    }
+    let version = number("user_version")?;
+    if version != SCHEMA_VERSION {
+        let message = format!(
+            "{} has schema {version}, this program knows schema {SCHEMA_VERSION}: use the release that wrote it",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(connection)
+}
+
+fn opening_failed(path: &Path, error: rusqlite::Error) -> Error {
+    Error::with_source(ErrorKind::Unavailable, format!("cannot open the ledger {}", path.display()), error)
+}
+
+fn sync_directory(directory: &Path) -> Result<()> {
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| {
+        Error::with_source(ErrorKind::Unavailable, format!("cannot sync {}", directory.display()), error)
+    })
+}
+
+/// A fixed set of connections for reading, each used by one call at a time.
+pub(super) struct ReadConnections {
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+impl ReadConnections {
+    pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Self> {
+        let count = options.read_connections.max(1);
+        let connections = (0..count)
+            .map(|_| open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, options.read_cache_kib))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self { idle: Mutex::new(connections), permits: Arc::new(Semaphore::new(count)) })
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| closed())?;
+        let pool = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let connection = pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(connection) = connection else { return Err(closed()) };
+            let result = work(&connection);
+            pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            drop(permit);
+            result
+        });
+        task.await
+            .map_err(|error| Error::with_source(ErrorKind::Unavailable, "a read was interrupted", error))?
+    }
+}

@@ -1,0 +1,265 @@
+//! The writing transactions.
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+
+use super::read;
+use crate::error::{Error, ErrorKind, Result};
+use crate::rows::{
+    Checkpoint, Commit, Key, PostingBlock, Prune, Row, RowChange, Segment, SegmentState, Table, Tile,
+};
+
+/// Room for 255 fields of 65,536 blocks in a segment's range of posting ids.
+const POSTING_IDS_PER_SEGMENT: u64 = 1 << 24;
+const POSTING_IDS_PER_FIELD: u64 = 1 << 16;
+
+pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<()> {
+    in_transaction(connection, |transaction| {
+        check_head(transaction, commit)?;
+        insert_entries(transaction, commit)?;
+        insert_keys(transaction, commit)?;
+        for change in &commit.rows {
+            match change {
+                RowChange::Put(table, row) => write_row(transaction, *table, row)?,
+                RowChange::Delete(table, key) => {
+                    let sql = format!("DELETE FROM {} WHERE key = ?1", table.name());
+                    transaction.prepare_cached(&sql)?.execute([key])?;
+                }
+            }
+        }
+        if let Some(prune) = &commit.prune {
+            delete_pruned(transaction, prune)?;
+        }
+        let head = &commit.head;
+        transaction
+            .prepare_cached(
+                "INSERT INTO head (id, size, range, recorded_at, hold_version) VALUES (1, ?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET size = excluded.size, range = excluded.range,
+                     recorded_at = excluded.recorded_at, hold_version = excluded.hold_version",
+            )?
+            .execute(params![head.size as i64, head.range, head.recorded_at, head.hold_version as i64])?;
+        Ok(())
+    })
+}
+
+fn check_head(transaction: &Transaction<'_>, commit: &Commit) -> std::result::Result<(), Failure> {
+    let head = read::head(transaction)?;
+    let size = head.as_ref().map_or(0, |head| head.size);
+    if size != commit.expected_size {
+        let message = format!("the head is at {size}, the commit was planned at {}", commit.expected_size);
+        return Err(Error::new(ErrorKind::HeadMoved, message).into());
+    }
+    if let Some(prune) = &commit.prune {
+        let hold_version = head.map_or(0, |head| head.hold_version);
+        if hold_version != prune.hold_version {
+            let message = format!("holds are at version {hold_version}, pruning saw {}", prune.hold_version);
+            return Err(Error::new(ErrorKind::HoldsMoved, message).into());
+        }
+    }
+    Ok(())
+}
+
+fn insert_entries(transaction: &Transaction<'_>, commit: &Commit) -> std::result::Result<(), Failure> {
+    let mut insert = transaction.prepare_cached("INSERT INTO entry (seq, line) VALUES (?1, ?2)")?;
+    for (seq, line) in (commit.expected_size..).zip(&commit.lines) {
+        let line = std::str::from_utf8(line)
+            .map_err(|error| Error::with_source(ErrorKind::Invalid, "a line is not UTF-8", error))?;
+        insert.execute(params![seq as i64, line])?;
+    }
+    Ok(())
+}
+
+fn insert_keys(transaction: &Transaction<'_>, commit: &Commit) -> std::result::Result<(), Failure> {
+    let mut insert =
+        transaction.prepare_cached("INSERT INTO event_key (key, seq, content) VALUES (?1, ?2, ?3)")?;
+    for row in &commit.keys {
+        match insert.execute(params![row.key, row.seq as i64, row.content]) {
+            Ok(_) => {}
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                return Err(
+                    Error::with_source(ErrorKind::Conflict, "a dedup key is already there", error).into()
+                );
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn delete_pruned(transaction: &Transaction<'_>, prune: &Prune) -> std::result::Result<(), Failure> {
+    let mut open_gate = transaction.prepare_cached("INSERT INTO prune_gate (first, last) VALUES (?1, ?2)")?;
+    let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2")?;
+    for range in prune.ranges.iter().filter(|range| !range.is_empty()) {
+        let bounds = params![range.start as i64, (range.end - 1) as i64];
+        open_gate.execute(bounds)?;
+        delete.execute(bounds)?;
+    }
+    transaction.prepare_cached("DELETE FROM prune_gate")?.execute([])?;
+    let mut mark = transaction.prepare_cached("UPDATE segment SET state = 'dropped' WHERE number = ?1")?;
+    for segment in &prune.segments {
+        delete_postings(transaction, *segment)?;
+        mark.execute([*segment as i64])?;
+    }
+    Ok(())
+}
+
+fn delete_postings(transaction: &Transaction<'_>, segment: u64) -> rusqlite::Result<()> {
+    let first = segment * POSTING_IDS_PER_SEGMENT;
+    let bounds = params![first as i64, (first + POSTING_IDS_PER_SEGMENT - 1) as i64];
+    transaction.prepare_cached("DELETE FROM posting WHERE id BETWEEN ?1 AND ?2")?.execute(bounds)?;
+    Ok(())
+}
+
+pub(super) fn delete_keys(connection: &mut Connection, keys: &[Key]) -> Result<()> {
+    in_transaction(connection, |transaction| {
+        let mut delete = transaction.prepare_cached("DELETE FROM event_key WHERE key = ?1")?;
+        for key in keys {
+            delete.execute([key])?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn seal(connection: &mut Connection, segment: &Segment, postings: &[PostingBlock]) -> Result<()> {
+    in_transaction(connection, |transaction| {
+        delete_postings(transaction, segment.number)?;
+        let mut insert = transaction.prepare_cached(
+            "INSERT INTO posting (id, segment, field, block, first_term, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        for posting in postings {
+            let id = posting.segment * POSTING_IDS_PER_SEGMENT
+                + u64::from(posting.field) * POSTING_IDS_PER_FIELD
+                + u64::from(posting.block);
+            insert.execute(params![
+                id as i64,
+                posting.segment as i64,
+                posting.field,
+                posting.block,
+                posting.first_term as i64,
+                posting.body
+            ])?;
+        }
+        let state = match segment.state {
+            SegmentState::Sealed => "sealed",
+            SegmentState::Dropped => "dropped",
+        };
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+            .execute(params![
+                segment.number as i64,
+                segment.entries as i64,
+                segment.first_recorded_at,
+                segment.last_recorded_at,
+                segment.min_occurred_at,
+                segment.max_occurred_at,
+                segment.root,
+                state
+            ])?;
+        Ok(())
+    })
+}
+
+pub(super) fn publish(connection: &mut Connection, tiles: &[Tile], checkpoint: &Checkpoint) -> Result<()> {
+    in_transaction(connection, |transaction| {
+        let mut put = transaction.prepare_cached(
+            "INSERT INTO tile (level, number, hashes) VALUES (?1, ?2, ?3)
+             ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes",
+        )?;
+        for tile in tiles {
+            put.execute(params![tile.key.0, tile.key.1 as i64, tile.hashes])?;
+        }
+        transaction
+            .prepare_cached("DELETE FROM checkpoint WHERE size <= ?1")?
+            .execute([checkpoint.size as i64])?;
+        transaction
+            .prepare_cached("INSERT INTO checkpoint (size, note) VALUES (?1, ?2)")?
+            .execute(params![checkpoint.size as i64, checkpoint.note])?;
+        Ok(())
+    })
+}
+
+pub(super) fn put_row(connection: &mut Connection, table: Table, row: &Row) -> Result<()> {
+    in_transaction(connection, |transaction| Ok(write_row(transaction, table, row)?))
+}
+
+fn write_row(transaction: &Transaction<'_>, table: Table, row: &Row) -> rusqlite::Result<()> {
+    let sql = format!(
+        "INSERT INTO {} (key, body) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET body = excluded.body",
+        table.name()
+    );
+    transaction.prepare_cached(&sql)?.execute(params![row.key, row.body])?;
+    Ok(())
+}
+
+pub(super) fn reclaim(connection: &mut Connection, bytes_max: u64) -> Result<u64> {
+    let failed = |error: rusqlite::Error| {
+        Error::with_source(ErrorKind::Unavailable, "space could not be reclaimed", error)
+    };
+    let number = |sql: &str| {
+        connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed).map(i64::cast_unsigned)
+    };
+    let page_bytes = number("PRAGMA page_size")?;
+    let free_before = number("PRAGMA freelist_count")?;
+    let pages_max = (bytes_max / page_bytes.max(1)).max(1);
+    let mut vacuum =
+        connection.prepare(&format!("PRAGMA incremental_vacuum({pages_max})")).map_err(failed)?;
+    // One step gives back one page; the rows are empty.
+    let mut rows = vacuum.query([]).map_err(failed)?;
+    while rows.next().map_err(failed)?.is_some() {}
+    drop(rows);
+    let free_after = number("PRAGMA freelist_count")?;
+    Ok(free_before.saturating_sub(free_after) * page_bytes)
+}
+
+/// Why a transaction stopped: one of our own refusals, or SQLite's.
+enum Failure {
+    Refused(Error),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+fn in_transaction(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> std::result::Result<(), Failure>,
+) -> Result<()> {
+    // IMMEDIATE takes the write lock first, so that what was checked still holds at COMMIT.
+    let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let transaction = begun.map_err(|error| not_applied(error))?;
+    match work(&transaction) {
+        Ok(()) => transaction.commit().map_err(commit_failed),
+        Err(Failure::Refused(error)) => Err(error),
+        Err(Failure::Sqlite(error)) => Err(not_applied(error)),
+    }
+}
+
+/// A statement failed before COMMIT: the transaction rolls back, nothing is applied. After an I/O error SQLite's own
+/// view of the file is in doubt, so the connection is given up all the same.
+fn not_applied(error: rusqlite::Error) -> Error {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => ErrorKind::Full,
+        Some(ErrorCode::SystemIoFailure) => ErrorKind::OutcomeUnknown,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ErrorKind::Corrupt,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Unavailable,
+        _ => ErrorKind::Invalid,
+    };
+    Error::with_source(kind, "the write was refused", error)
+}
+
+/// COMMIT failed. Only a full disk is known not to have applied: the commit frame is the last thing written.
+fn commit_failed(error: rusqlite::Error) -> Error {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => ErrorKind::Full,
+        _ => ErrorKind::OutcomeUnknown,
+    };
+    Error::with_source(kind, "the commit failed", error)
+}

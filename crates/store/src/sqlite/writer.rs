@@ -1,0 +1,119 @@
+//! The thread that owns the writing connection.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::connection::open_for_writing;
+use crate::error::{Error, ErrorKind, Result};
+
+type Job = Box<dyn FnOnce(&mut State) + Send>;
+
+/// The writing connection, or why there is none.
+struct State {
+    path: PathBuf,
+    cache_kib: u32,
+    /// `None` after an outcome that is not known: a failed sync leaves pages in the operating system's cache that
+    /// a read would take for durable, so nothing is written or answered until `recover` has synced them.
+    connection: Option<Connection>,
+}
+
+/// A handle to the writing thread. Dropping it lets the thread finish what is queued, close and end.
+pub(super) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(path: &Path, cache_kib: u32) -> Result<Self> {
+        let connection = open_for_writing(path, cache_kib)?;
+        let mut state = State { path: path.to_owned(), cache_kib, connection: Some(connection) };
+        let (jobs, queue): (Sender<Job>, Receiver<Job>) = channel();
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || {
+                for job in queue {
+                    job(&mut state);
+                }
+            })
+            .map_err(|error| Error::with_source(ErrorKind::Unavailable, "cannot start the writer", error))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.submit(move |state| {
+            let Some(connection) = state.connection.as_mut() else { return Err(poisoned()) };
+            let result = work(connection);
+            if matches!(&result, Err(error) if error.kind() == ErrorKind::OutcomeUnknown) {
+                state.connection = None;
+            }
+            result
+        })
+        .await
+    }
+
+    /// Rewrites and syncs what the WAL holds (a truncating checkpoint), then takes writes again.
+    pub(super) async fn recover(&self) -> Result<()> {
+        self.submit(|state| {
+            if state.connection.is_some() {
+                return Ok(());
+            }
+            let connection = open_for_writing(&state.path, state.cache_kib)?;
+            let failed = |error| {
+                Error::with_source(
+                    ErrorKind::Unavailable,
+                    "the ledger could not be made durable again",
+                    error,
+                )
+            };
+            let busy: i64 = connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+                .map_err(failed)?;
+            if busy != 0 {
+                return Err(Error::new(ErrorKind::Unavailable, "a reader keeps the WAL busy: try again"));
+            }
+            state.connection = Some(connection);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let closed = || Error::new(ErrorKind::Unavailable, "the store is closed");
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |state| {
+            // A caller that has gone away does not stop the work: it may already be durable.
+            let _ = answer.send(work(state));
+        });
+        self.jobs.as_ref().ok_or_else(closed)?.send(job).map_err(|_| closed())?;
+        answered
+            .await
+            .map_err(|_| Error::new(ErrorKind::OutcomeUnknown, "the writer ended before it answered"))?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been answered to its caller as an unknown outcome.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn poisoned() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "an earlier write has an unknown outcome; the store has to recover first",
+    )
+}
