@@ -37,6 +37,18 @@ pub fn decode_base64(text: &str) -> Result<Vec<u8>, EncodingError> {
     if STANDARD.encode(&bytes) == text { Ok(bytes) } else { Err(EncodingError::Base64) }
 }
 
+/// Decodes a text of exactly `LENGTH` bytes without an allocation, so that no copy of a secret is left behind unwiped.
+pub(crate) fn decode_base64_into<const LENGTH: usize>(
+    text: &str,
+    bytes: &mut [u8; LENGTH],
+) -> Result<(), EncodingError> {
+    match STANDARD.decode_slice(text, bytes) {
+        Ok(found) if found == LENGTH => Ok(()),
+        Ok(found) => Err(EncodingError::Length { expected: LENGTH, found }),
+        Err(_) => Err(EncodingError::Base64),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

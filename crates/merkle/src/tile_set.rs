@@ -195,11 +195,9 @@ fn tiles_of(subtrees: impl Iterator<Item = Subtree>) -> BTreeSet<TileId> {
 
 /// The root over 2^n hashes, n from 0 to 8.
 fn perfect_root(hashes: &[Hash]) -> Hash {
-    match hashes {
-        [hash] => *hash,
-        _ => {
-            let (left, right) = hashes.split_at(hashes.len() / 2);
-            node_hash(&perfect_root(left), &perfect_root(right))
-        }
+    if let [hash] = hashes {
+        return *hash;
     }
+    let (left, right) = hashes.split_at(hashes.len() / 2);
+    node_hash(&perfect_root(left), &perfect_root(right))
 }

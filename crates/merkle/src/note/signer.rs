@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::checkpoint::check_origin;
 use super::signed::{Note, SIGNATURES_MAX};
 use super::verifier::VerifierKey;
-use super::{ED25519_TYPE, NoteError, SIGNATURE_PREFIX, has_forbidden_control, parse_key_id};
-use crate::base64::{decode_base64, encode_base64};
+use super::{ED25519_TYPE, NoteError, SIGNATURE_PREFIX, has_forbidden_control};
+use crate::base64::{decode_base64_into, encode_base64};
 
 const SECRET_PREFIX: &str = "PRIVATE+KEY+";
 
@@ -34,23 +34,23 @@ impl NoteSigner {
     /// Reads what [`NoteSigner::to_secret`] wrote, without white space around it.
     pub fn from_secret(secret: &str) -> Result<Self, NoteError> {
         const FORM: NoteError = NoteError::Key("a secret key is PRIVATE+KEY+<name>+<key id>+<base64>");
+        // The base64 may itself contain `+`, the name may not.
         let mut parts = secret.strip_prefix(SECRET_PREFIX).ok_or(FORM)?.splitn(3, '+');
-        let (Some(name), Some(id), Some(seed)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(name), Some(_id), Some(encoded)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(FORM);
         };
-        let id =
-            parse_key_id(id).ok_or(NoteError::Key("the key id is not 8 lower-case hexadecimal digits"))?;
-        let bytes =
-            decode_base64(seed).map(Zeroizing::new).map_err(|_| NoteError::Key("not canonical base64"))?;
-        let Some((&ED25519_TYPE, seed)) = bytes.split_first() else {
+        let mut bytes = Zeroizing::new([0; 1 + SEED_LENGTH]);
+        decode_base64_into(encoded, &mut bytes)
+            .map_err(|_| NoteError::Key("not the canonical base64 of 33 bytes"))?;
+        let (ED25519_TYPE, seed) = (bytes[0], bytes.last_chunk().expect("33 bytes end in 32")) else {
             return Err(NoteError::Key("not an Ed25519 key"));
         };
-        let seed = seed.try_into().map_err(|_| NoteError::Key("an Ed25519 secret key has 32 bytes"))?;
         let signer = Self::from_seed(name, seed)?;
-        if signer.verifier.key_id() == id {
+        // Writing it again checks the key id and every spelling at once.
+        if *signer.to_secret() == secret {
             Ok(signer)
         } else {
-            Err(NoteError::Key("the key id is of another key or name"))
+            Err(NoteError::Key("the key id is of another key or name, or is not spelt as keys spell it"))
         }
     }
 
