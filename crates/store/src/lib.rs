@@ -4,6 +4,7 @@
 //! stands once, above it, and so behaves the same on every backend. Absent on purpose: validation, hashing, search,
 //! scheduling, retries.
 
+mod check;
 mod error;
 mod memory;
 mod rows;
@@ -23,7 +24,8 @@ use async_trait::async_trait;
 ///
 /// **Durability**: a write that returned `Ok` survives a crash of the process and of the machine.
 /// **Atomicity**: every writing call is one transaction. **Ordering**: writes are applied in the order in which
-/// they were called; a read sees every write that returned before the read began. **Retries**: the store never
+/// they were called; a read sees every write that returned before the read began, and answers from one moment:
+/// never half of a write. **Retries**: the store never
 /// retries; the engine decides. **Errors** say what the caller may assume, see [`ErrorKind`].
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -34,7 +36,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Fails with [`ErrorKind::HeadMoved`] unless the head is at `commit.expected_size` (0 and no head row for the
     /// first commit), with [`ErrorKind::HoldsMoved`] when `commit.prune` was decided under another hold version,
-    /// with [`ErrorKind::Conflict`] when a dedup key is already there; then nothing was applied.
+    /// with [`ErrorKind::Conflict`] when a dedup key is already there, with [`ErrorKind::Invalid`] when the commit
+    /// contradicts itself (see [`Commit`]); then nothing was applied.
     /// [`ErrorKind::OutcomeUnknown`] means that it may have been applied: call [`Store::recover`].
     async fn commit(&self, commit: Commit) -> Result<()>;
 
@@ -51,13 +54,16 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes the given dedup keys (their entries are pruned and their time is up).
     async fn delete_keys(&self, keys: Vec<Key>) -> Result<()>;
 
-    /// Hot entries in a range of seqs, bounded by rows and bytes. Always at least one entry if any is there.
+    /// Hot entries in a range of seqs, bounded by rows and bytes; at least one if any is there, whatever the bounds.
     async fn entries(&self, scan: EntryScan) -> Result<Vec<Entry>>;
 
     /// The hot entries among `seqs`, in the order asked; those not hot are left out.
     async fn entries_at(&self, seqs: Vec<u64>) -> Result<Vec<Entry>>;
 
-    /// Records a sealed segment with its index blocks. Sealing the same segment again replaces it.
+    /// Records a sealed segment with its index blocks. Sealing the same segment again replaces both.
+    ///
+    /// Fails with [`ErrorKind::Invalid`] for a block of another segment, a block that is there twice, and numbers
+    /// beyond the bounds of [`PostingBlock`].
     async fn seal(&self, segment: Segment, postings: Vec<PostingBlock>) -> Result<()>;
 
     /// All segment rows, by number.
@@ -69,7 +75,10 @@ pub trait Store: Send + Sync + 'static {
     /// All index blocks of one segment, by field and block number: for verification.
     async fn posting_blocks(&self, segment: u64) -> Result<Vec<PostingBlock>>;
 
-    /// Writes tiles (replacing narrower versions) and the checkpoint that covers them, which becomes the newest.
+    /// Writes tiles and the checkpoint that covers them.
+    ///
+    /// A tile replaces what is there unless that is wider, and a checkpoint of a smaller size than the newest does
+    /// not become the newest: so a publisher that is late takes nothing back.
     async fn publish(&self, tiles: Vec<Tile>, checkpoint: Checkpoint) -> Result<()>;
 
     /// Tiles by key, in the order asked.
@@ -81,7 +90,8 @@ pub trait Store: Send + Sync + 'static {
     /// The newest signed checkpoint.
     async fn checkpoint(&self) -> Result<Option<Checkpoint>>;
 
-    /// Rows of a control table with keys after `after` (exclusive) that start with `prefix`, in key order.
+    /// Rows of a control table with keys after `after` (exclusive) that start with `prefix`, in key order (by the
+    /// bytes of their UTF-8).
     async fn rows(&self, table: Table, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Row>>;
 
     /// Puts a row that is no evidence and that no entry attests: only for tables where [`Table::is_transient`].

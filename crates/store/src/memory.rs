@@ -1,11 +1,12 @@
 //! A store in memory: for tests and for what needs no tomorrow. Same contract, no durability.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use crate::Store;
+use crate::check;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::{
     Checkpoint, Commit, Entry, EntryScan, Head, Key, KeyRow, Order, Posting, PostingBlock, Row, RowChange,
@@ -57,14 +58,14 @@ impl Rows {
                 return Err(Error::new(ErrorKind::HoldsMoved, message));
             }
         }
-        let mut new = std::collections::BTreeSet::new();
+        if commit.lines.iter().any(|line| std::str::from_utf8(line).is_err()) {
+            return Err(Error::new(ErrorKind::Invalid, "a line is not UTF-8"));
+        }
+        let mut new = BTreeSet::new();
         for row in &commit.keys {
             if self.keys.contains_key(&row.key) || !new.insert(row.key) {
                 return Err(Error::new(ErrorKind::Conflict, "a dedup key is already there"));
             }
-        }
-        if commit.lines.iter().any(|line| std::str::from_utf8(line).is_err()) {
-            return Err(Error::new(ErrorKind::Invalid, "a line is not UTF-8"));
         }
         Ok(())
     }
@@ -81,6 +82,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<()> {
+        check::commit(&commit)?;
         let mut rows = self.lock();
         rows.check(&commit)?;
         rows.entries.extend((commit.expected_size..).zip(commit.lines));
@@ -143,7 +145,7 @@ impl Store for MemoryStore {
         };
         let mut found = Vec::new();
         let mut bytes = 0;
-        for (seq, line) in ordered.take(scan.rows_max) {
+        for (seq, line) in ordered.take(scan.rows_max.max(1)) {
             bytes += line.len();
             found.push(Entry { seq: *seq, line: line.clone() });
             if bytes >= scan.bytes_max {
@@ -162,6 +164,7 @@ impl Store for MemoryStore {
     }
 
     async fn seal(&self, segment: Segment, postings: Vec<PostingBlock>) -> Result<()> {
+        check::seal(&segment, &postings)?;
         let mut rows = self.lock();
         rows.drop_postings(segment.number);
         rows.segments.insert(segment.number, segment);
@@ -175,6 +178,9 @@ impl Store for MemoryStore {
     }
 
     async fn postings(&self, field: u8, term: u64, segments: Vec<u64>) -> Result<Vec<Posting>> {
+        if !check::is_term(term) {
+            return Ok(Vec::new());
+        }
         let rows = self.lock();
         let mut found = Vec::new();
         for segment in segments {
@@ -195,7 +201,12 @@ impl Store for MemoryStore {
 
     async fn publish(&self, tiles: Vec<Tile>, checkpoint: Checkpoint) -> Result<()> {
         let mut rows = self.lock();
-        rows.tiles.extend(tiles.into_iter().map(|tile| (tile.key, tile.hashes)));
+        for tile in tiles {
+            let stored = rows.tiles.entry(tile.key).or_default();
+            if tile.hashes.len() >= stored.len() {
+                *stored = tile.hashes;
+            }
+        }
         if rows.checkpoint.as_ref().is_none_or(|newest| newest.size <= checkpoint.size) {
             rows.checkpoint = Some(checkpoint);
         }
@@ -225,10 +236,7 @@ impl Store for MemoryStore {
     }
 
     async fn put_transient(&self, table: Table, row: Row) -> Result<()> {
-        if !table.is_transient() {
-            let message = format!("rows of {} change only with the entry that attests them", table.name());
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
+        check::transient(table)?;
         self.lock().control.entry(table).or_default().insert(row.key, row.body);
         Ok(())
     }

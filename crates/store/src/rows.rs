@@ -39,7 +39,7 @@ pub struct KeyRow {
 /// A half-open range of seqs.
 pub type SeqRange = Range<u64>;
 
-/// What one transaction does.
+/// What one transaction does, in this order: entries and keys, control rows, pruning, head.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// The size that the head must have now.
@@ -59,7 +59,7 @@ pub struct Commit {
 /// The deletion of hot copies, decided before the transaction and checked in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prune {
-    /// What to delete from the hot window.
+    /// What to delete from the hot window. May overlap and cover what is not hot.
     pub ranges: Vec<SeqRange>,
     /// The hold version the decision was made under.
     pub hold_version: u64,
@@ -146,7 +146,7 @@ pub struct EntryScan {
     pub range: SeqRange,
     /// Which end first.
     pub order: Order,
-    /// At most so many entries.
+    /// At most so many entries; 0 counts as 1, so that a scan always gets on.
     pub rows_max: usize,
     /// Stop after the entry that reaches so many bytes of lines.
     pub bytes_max: usize,
@@ -164,7 +164,7 @@ pub enum SegmentState {
 /// 65,536 consecutive entries with their bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Holds the seqs from `number · 65,536`.
+    /// Holds the seqs from `number · 65,536`; below 2^39.
     pub number: u64,
     /// Entries it was sealed with.
     pub entries: u64,
@@ -189,7 +189,7 @@ pub struct PostingBlock {
     pub segment: u64,
     /// The field's number.
     pub field: u8,
-    /// Position within (segment, field), from 0.
+    /// Position within (segment, field), from 0; below 65,536.
     pub block: u32,
     /// The first term in it; below 2^63.
     pub first_term: u64,

@@ -1,13 +1,15 @@
 //! Opening connections: pragmas, the schema, and the pool that serves reads.
 
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::SqliteOptions;
+use super::read::failed;
 use crate::error::{Error, ErrorKind, Result};
 
 /// "Strm": tells `file` and us that this is a Strongroom ledger.
@@ -20,9 +22,41 @@ const BUSY_TIMEOUT_MS: u32 = 10_000;
 const WAL_PAGES_MAX: u32 = 2_048;
 const PAGE_BYTES: u32 = 8_192;
 
+/// Creates the file under another name and moves it into place, so that a crash leaves a whole ledger or none.
 pub(super) fn create(path: &Path) -> Result<()> {
+    let file_failed = |error| {
+        let message = format!("cannot create the ledger {}", path.display());
+        Error::with_source(ErrorKind::Unavailable, message, error)
+    };
+    // SQLite would read a WAL left by another ledger into the new file. It may hold evidence, so it is not deleted.
+    for taken in [path.to_owned(), beside(path, "-wal")] {
+        if taken.exists() {
+            return Err(Error::new(ErrorKind::Invalid, format!("{} already exists", taken.display())));
+        }
+    }
+    let unfinished = beside(path, ".creating");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file_failed(error)),
+        _ => {}
+    }
+    write_schema(&unfinished)?;
+    File::open(&unfinished).and_then(|file| file.sync_all()).map_err(file_failed)?;
+    fs::rename(&unfinished, path).map_err(file_failed)?;
+    sync_directory_of(path).map_err(file_failed)
+}
+
+/// The file whose name is the ledger's and `suffix`: SQLite's WAL, for one.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn write_schema(path: &Path) -> Result<()> {
     let failed = |error| opening_failed(path, error);
-    let mut connection = Connection::open(path).map_err(failed)?;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     // Both only work before the first table exists.
     connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed)?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
@@ -32,9 +66,9 @@ pub(super) fn create(path: &Path) -> Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
     transaction.commit().map_err(failed)?;
-    connection.close().map_err(|(_, error)| failed(error))?;
-    // SQLite syncs the directory for its journal, not for a database file it has just created.
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
+    // A close that goes wrong would leave part of the tables in a WAL that the rename does not move.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+    connection.close().map_err(|(_, error)| failed(error))
 }
 
 pub(super) fn open_for_writing(path: &Path, cache_kib: u32) -> Result<Connection> {
@@ -55,19 +89,26 @@ fn set_write_pragmas(connection: &Connection, path: &Path) -> Result<()> {
     // FULL syncs the WAL at every commit; without it a commit is not durable when it returns.
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX).map_err(failed)?;
-    connection.pragma_update(None, "foreign_keys", true).map_err(failed)
+    // Only macOS has these: there, a plain sync leaves data in the drive's cache.
+    connection.pragma_update(None, "fullfsync", true).map_err(failed)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true).map_err(failed)
 }
 
 fn open(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<Connection> {
+    if matches!(path.try_exists(), Ok(false)) {
+        return Err(Error::new(ErrorKind::Invalid, format!("there is no ledger at {}", path.display())));
+    }
     let failed = |error| opening_failed(path, error);
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(std::time::Duration::from_millis(u64::from(BUSY_TIMEOUT_MS))).map_err(failed)?;
     connection.pragma_update(None, "cache_size", -i64::from(cache_kib)).map_err(failed)?;
+    // A ledger works where no temporary file can be written.
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(64);
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(failed);
     if number("application_id")? != APPLICATION_ID {
-        return Err(Error::new(ErrorKind::Invalid, format!("{} is not a Strongroom ledger", path.display())));
+        return Err(not_a_ledger(path));
     }
     let version = number("user_version")?;
     if version != SCHEMA_VERSION {
@@ -80,14 +121,24 @@ fn open(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<Connection> {
     Ok(connection)
 }
 
-fn opening_failed(path: &Path, error: rusqlite::Error) -> Error {
-    Error::with_source(ErrorKind::Unavailable, format!("cannot open the ledger {}", path.display()), error)
+fn not_a_ledger(path: &Path) -> Error {
+    Error::new(ErrorKind::Invalid, format!("{} is not a Strongroom ledger", path.display()))
 }
 
-fn sync_directory(directory: &Path) -> Result<()> {
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| {
-        Error::with_source(ErrorKind::Unavailable, format!("cannot sync {}", directory.display()), error)
-    })
+fn opening_failed(path: &Path, error: rusqlite::Error) -> Error {
+    let (kind, message) = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => return not_a_ledger(path),
+        Some(ErrorCode::DatabaseCorrupt) => (ErrorKind::Corrupt, "the ledger is damaged:"),
+        Some(ErrorCode::DiskFull) => (ErrorKind::Full, "the disk is full: cannot open the ledger"),
+        _ => (ErrorKind::Unavailable, "cannot open the ledger"),
+    };
+    Error::with_source(kind, format!("{message} {}", path.display()), error)
+}
+
+/// SQLite syncs the directory for its WAL, not for a database file it has just created.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
 }
 
 /// A fixed set of connections for reading, each used by one call at a time.
@@ -115,7 +166,7 @@ impl ReadConnections {
         let task = tokio::task::spawn_blocking(move || {
             let connection = pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(connection) = connection else { return Err(closed()) };
-            let result = work(&connection);
+            let result = in_snapshot(&connection, work);
             pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             drop(permit);
             result
@@ -123,4 +174,10 @@ impl ReadConnections {
         task.await
             .map_err(|error| Error::with_source(ErrorKind::Unavailable, "a read was interrupted", error))?
     }
+}
+
+/// A call reads in several statements; the transaction makes them see the same moment, and takes the lock once.
+fn in_snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    let snapshot = connection.unchecked_transaction().map_err(failed)?;
+    work(&snapshot)
 }

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use crate::Store;
+use crate::check;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::{
     Checkpoint, Commit, Entry, EntryScan, Head, Key, KeyRow, Posting, PostingBlock, Row, Segment, Table,
@@ -47,17 +48,15 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Creates the file with its tables, and syncs the directory so that the file survives a crash.
-    /// Fails where the file already exists.
+    /// Creates the file with its tables; it is there whole and durable, or not at all. Fails with
+    /// [`ErrorKind::Invalid`] where the file, or the WAL of an earlier one, already exists.
     pub fn create(path: &Path, options: &SqliteOptions) -> Result<Self> {
-        if path.exists() {
-            return Err(Error::new(ErrorKind::Invalid, format!("{} already exists", path.display())));
-        }
         connection::create(path)?;
         Self::open(path, options)
     }
 
-    /// Opens an existing store for reading and writing. The caller makes sure that no other process writes.
+    /// Opens an existing store for reading and writing, and makes durable what an earlier writer left. The caller
+    /// makes sure that no other process writes.
     pub fn open(path: &Path, options: &SqliteOptions) -> Result<Self> {
         let writer = Writer::start(path, options.write_cache_kib)?;
         let readers = Arc::new(ReadConnections::open(path, options)?);
@@ -65,6 +64,10 @@ impl SqliteStore {
     }
 
     /// Opens an existing store for reading only, also beside a process that writes or after one was killed.
+    ///
+    /// The database file and the WAL are never written. SQLite puts its index of the WAL (`-shm`) and, if missing, an
+    /// empty WAL beside them; in a directory that cannot be written this works only while both are there, that is
+    /// beside a running writer or after its kill, and fails with [`ErrorKind::Unavailable`] otherwise.
     pub fn open_read_only(path: &Path, options: &SqliteOptions) -> Result<Self> {
         let readers = Arc::new(ReadConnections::open(path, options)?);
         Ok(Self { readers, writer: None })
@@ -100,6 +103,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<()> {
+        check::commit(&commit)?;
         self.write(move |connection| write::commit(connection, &commit)).await
     }
 
@@ -132,6 +136,7 @@ impl Store for SqliteStore {
     }
 
     async fn seal(&self, segment: Segment, postings: Vec<PostingBlock>) -> Result<()> {
+        check::seal(&segment, &postings)?;
         self.write(move |connection| write::seal(connection, &segment, &postings)).await
     }
 
@@ -140,6 +145,9 @@ impl Store for SqliteStore {
     }
 
     async fn postings(&self, field: u8, term: u64, segments: Vec<u64>) -> Result<Vec<Posting>> {
+        if !check::is_term(term) {
+            return Ok(Vec::new());
+        }
         self.read(move |connection| read::postings(connection, field, term, &segments)).await
     }
 
@@ -169,10 +177,7 @@ impl Store for SqliteStore {
     }
 
     async fn put_transient(&self, table: Table, row: Row) -> Result<()> {
-        if !table.is_transient() {
-            let message = format!("rows of {} change only with the entry that attests them", table.name());
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
+        check::transient(table)?;
         self.write(move |connection| write::put_row(connection, table, &row)).await
     }
 

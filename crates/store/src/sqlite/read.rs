@@ -1,6 +1,7 @@
 //! The reading queries.
 
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
+use rusqlite::types::Type;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row as SqlRow, params};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::{
@@ -8,10 +9,10 @@ use crate::rows::{
     SegmentState, Table, TileKey,
 };
 
-fn failed(error: rusqlite::Error) -> Error {
+pub(super) fn failed(error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::Corrupt,
-        None => ErrorKind::Corrupt,
+        // Not SQLite's: a column that does not hold what the schema says.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => ErrorKind::Corrupt,
         Some(_) => ErrorKind::Unavailable,
     };
     Error::with_source(kind, "the ledger could not be read", error)
@@ -74,9 +75,10 @@ pub(super) fn entries(connection: &Connection, scan: &EntryScan) -> Result<Vec<E
         }
     };
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
-    let end = i64::try_from(scan.range.end).unwrap_or(i64::MAX);
-    let mut rows =
-        statement.query(params![scan.range.start as i64, end, scan.rows_max as i64]).map_err(failed)?;
+    // Cast, a bound beyond 2^63 would turn negative.
+    let bound = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
+    let parameters = params![bound(scan.range.start), bound(scan.range.end), scan.rows_max.max(1) as i64];
+    let mut rows = statement.query(parameters).map_err(failed)?;
     let mut found = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.next().map_err(failed)? {
@@ -103,7 +105,8 @@ pub(super) fn segments(connection: &Connection) -> Result<Vec<Segment>> {
     all(connection, sql, [], |row| {
         let state = match row.get_ref(7)?.as_str()? {
             "sealed" => SegmentState::Sealed,
-            _ => SegmentState::Dropped,
+            "dropped" => SegmentState::Dropped,
+            _ => return Err(rusqlite::Error::InvalidColumnType(7, "state".into(), Type::Text)),
         };
         Ok(Segment {
             number: row.get::<_, i64>(0)?.cast_unsigned(),
@@ -199,12 +202,23 @@ pub(super) fn rows(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<Row>> {
-    let sql = format!(
-        "SELECT key, body FROM {} WHERE key >= ?1 AND key > ?2 AND substr(key, 1, length(?1)) = ?1
-         ORDER BY key LIMIT ?3",
-        table.name()
-    );
-    all(connection, &sql, params![prefix, after.unwrap_or(""), limit as i64], |row| {
-        Ok(Row { key: row.get(0)?, body: row.get(1)? })
-    })
+    // One lower bound: of two, SQLite would seek to one and step over every row up to the other.
+    let (comparison, from) = match after {
+        Some(after) if after >= prefix => (">", after),
+        _ => (">=", prefix),
+    };
+    let sql =
+        format!("SELECT key, body FROM {} WHERE key {comparison} ?1 ORDER BY key LIMIT ?2", table.name());
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let mut rows = statement.query(params![from, limit as i64]).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let row = Row { key: row.get(0).map_err(failed)?, body: row.get(1).map_err(failed)? };
+        // Keys with the same prefix lie together.
+        if !row.key.starts_with(prefix) {
+            break;
+        }
+        found.push(row);
+    }
+    Ok(found)
 }

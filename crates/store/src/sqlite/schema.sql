@@ -19,14 +19,24 @@ CREATE TABLE prune_gate (
     last  INTEGER NOT NULL
 ) STRICT;
 
+-- The triggers stop mistakes, not an attacker, who can drop them: what finds a change is the Merkle tree. They raise
+-- ROLLBACK because ABORT would make SQLite keep a copy of every page a pruning deletes, in a temporary file.
+
 CREATE TRIGGER entry_never_changes BEFORE UPDATE ON entry BEGIN
-    SELECT RAISE(ABORT, 'an entry never changes');
+    SELECT RAISE(ROLLBACK, 'an entry never changes');
+END;
+
+-- INSERT OR REPLACE deletes without asking the DELETE trigger.
+CREATE TRIGGER entry_is_never_replaced BEFORE INSERT ON entry
+WHEN EXISTS (SELECT 1 FROM entry WHERE seq = NEW.seq)
+BEGIN
+    SELECT RAISE(ROLLBACK, 'an entry is never replaced');
 END;
 
 CREATE TRIGGER entry_goes_only_by_pruning BEFORE DELETE ON entry
 WHEN NOT EXISTS (SELECT 1 FROM prune_gate WHERE OLD.seq BETWEEN first AND last)
 BEGIN
-    SELECT RAISE(ABORT, 'an entry is deleted only by pruning');
+    SELECT RAISE(ROLLBACK, 'an entry is deleted only by pruning');
 END;
 
 CREATE TABLE event_key (

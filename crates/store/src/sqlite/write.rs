@@ -8,7 +8,7 @@ use crate::rows::{
     Checkpoint, Commit, Key, PostingBlock, Prune, Row, RowChange, Segment, SegmentState, Table, Tile,
 };
 
-/// Room for 255 fields of 65,536 blocks in a segment's range of posting ids.
+/// Room for 256 fields of 65,536 blocks in a segment's range of posting ids.
 const POSTING_IDS_PER_SEGMENT: u64 = 1 << 24;
 const POSTING_IDS_PER_FIELD: u64 = 1 << 16;
 
@@ -63,7 +63,14 @@ fn insert_entries(transaction: &Transaction<'_>, commit: &Commit) -> std::result
     for (seq, line) in (commit.expected_size..).zip(&commit.lines) {
         let line = std::str::from_utf8(line)
             .map_err(|error| Error::with_source(ErrorKind::Invalid, "a line is not UTF-8", error))?;
-        insert.execute(params![seq as i64, line])?;
+        match insert.execute(params![seq as i64, line]) {
+            Ok(_) => {}
+            Err(error) if is_constraint(&error) => {
+                let message = format!("there is an entry {seq} already, past the head");
+                return Err(Error::with_source(ErrorKind::Corrupt, message, error).into());
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }
@@ -74,7 +81,7 @@ fn insert_keys(transaction: &Transaction<'_>, commit: &Commit) -> std::result::R
     for row in &commit.keys {
         match insert.execute(params![row.key, row.seq as i64, row.content]) {
             Ok(_) => {}
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Err(error) if is_constraint(&error) => {
                 return Err(
                     Error::with_source(ErrorKind::Conflict, "a dedup key is already there", error).into()
                 );
@@ -85,15 +92,22 @@ fn insert_keys(transaction: &Transaction<'_>, commit: &Commit) -> std::result::R
     Ok(())
 }
 
+fn is_constraint(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
 fn delete_pruned(transaction: &Transaction<'_>, prune: &Prune) -> std::result::Result<(), Failure> {
     let mut open_gate = transaction.prepare_cached("INSERT INTO prune_gate (first, last) VALUES (?1, ?2)")?;
     let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2")?;
+    let mut close_gate = transaction.prepare_cached("DELETE FROM prune_gate")?;
+    let bound = |seq: u64| i64::try_from(seq).unwrap_or(i64::MAX);
     for range in prune.ranges.iter().filter(|range| !range.is_empty()) {
-        let bounds = params![range.start as i64, (range.end - 1) as i64];
+        let bounds = params![bound(range.start), bound(range.end - 1)];
         open_gate.execute(bounds)?;
         delete.execute(bounds)?;
+        // The trigger looks through the gate for every row, so it holds one range at a time.
+        close_gate.execute([])?;
     }
-    transaction.prepare_cached("DELETE FROM prune_gate")?.execute([])?;
     let mut mark = transaction.prepare_cached("UPDATE segment SET state = 'dropped' WHERE number = ?1")?;
     for segment in &prune.segments {
         delete_postings(transaction, *segment)?;
@@ -162,7 +176,8 @@ pub(super) fn publish(connection: &mut Connection, tiles: &[Tile], checkpoint: &
     in_transaction(connection, |transaction| {
         let mut put = transaction.prepare_cached(
             "INSERT INTO tile (level, number, hashes) VALUES (?1, ?2, ?3)
-             ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes",
+             ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes
+             WHERE length(excluded.hashes) >= length(hashes)",
         )?;
         for tile in tiles {
             put.execute(params![tile.key.0, tile.key.1 as i64, tile.hashes])?;
@@ -191,23 +206,26 @@ fn write_row(transaction: &Transaction<'_>, table: Table, row: &Row) -> rusqlite
 }
 
 pub(super) fn reclaim(connection: &mut Connection, bytes_max: u64) -> Result<u64> {
-    let failed = |error: rusqlite::Error| {
-        Error::with_source(ErrorKind::Unavailable, "space could not be reclaimed", error)
-    };
-    let number = |sql: &str| {
-        connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed).map(i64::cast_unsigned)
-    };
-    let page_bytes = number("PRAGMA page_size")?;
-    let free_before = number("PRAGMA freelist_count")?;
-    let pages_max = (bytes_max / page_bytes.max(1)).max(1);
-    let mut vacuum =
-        connection.prepare(&format!("PRAGMA incremental_vacuum({pages_max})")).map_err(failed)?;
-    // One step gives back one page; the rows are empty.
-    let mut rows = vacuum.query([]).map_err(failed)?;
-    while rows.next().map_err(failed)?.is_some() {}
-    drop(rows);
-    let free_after = number("PRAGMA freelist_count")?;
-    Ok(free_before.saturating_sub(free_after) * page_bytes)
+    let bytes = in_transaction(connection, |transaction| {
+        let number =
+            |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
+        let page_bytes = number("PRAGMA page_size")?;
+        let free_before = number("PRAGMA freelist_count")?;
+        let pages_max = (bytes_max / page_bytes.max(1)).max(1);
+        let mut vacuum = transaction.prepare(&format!("PRAGMA incremental_vacuum({pages_max})"))?;
+        // One step gives back one page; the rows are empty.
+        let mut rows = vacuum.query([])?;
+        while rows.next()?.is_some() {}
+        let free_after = number("PRAGMA freelist_count")?;
+        Ok(free_before.saturating_sub(free_after) * page_bytes)
+    })?;
+    if bytes > 0 {
+        // The file shrinks when the WAL is copied into it. Where a reader prevents that now, a later copy does it.
+        connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(|error| Error::with_source(kind(&error), "the file could not be shrunk", error))?;
+    }
+    Ok(bytes)
 }
 
 /// Why a transaction stopped: one of our own refusals, or SQLite's.
@@ -228,31 +246,38 @@ impl From<rusqlite::Error> for Failure {
     }
 }
 
-fn in_transaction(
+fn in_transaction<T>(
     connection: &mut Connection,
-    work: impl FnOnce(&Transaction<'_>) -> std::result::Result<(), Failure>,
-) -> Result<()> {
+    work: impl FnOnce(&Transaction<'_>) -> std::result::Result<T, Failure>,
+) -> Result<T> {
     // IMMEDIATE takes the write lock first, so that what was checked still holds at COMMIT.
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-    let transaction = begun.map_err(|error| not_applied(error))?;
+    let transaction = begun.map_err(not_applied)?;
     match work(&transaction) {
-        Ok(()) => transaction.commit().map_err(commit_failed),
+        Ok(value) => transaction.commit().map(|()| value).map_err(commit_failed),
         Err(Failure::Refused(error)) => Err(error),
         Err(Failure::Sqlite(error)) => Err(not_applied(error)),
     }
 }
 
-/// A statement failed before COMMIT: the transaction rolls back, nothing is applied. After an I/O error SQLite's own
-/// view of the file is in doubt, so the connection is given up all the same.
+/// A statement failed before COMMIT: the transaction rolls back, nothing is applied.
 fn not_applied(error: rusqlite::Error) -> Error {
-    let kind = match error.sqlite_error_code() {
+    Error::with_source(kind(&error), "the write was refused", error)
+}
+
+/// After an I/O error SQLite's own view of the file is in doubt, so the connection is given up with an unknown
+/// outcome even where nothing can have been applied. Only what the call itself brought along is its own fault; what
+/// depends on the machine (locks, permissions, memory, file handles) may pass.
+fn kind(error: &rusqlite::Error) -> ErrorKind {
+    match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => ErrorKind::Full,
         Some(ErrorCode::SystemIoFailure) => ErrorKind::OutcomeUnknown,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ErrorKind::Corrupt,
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Unavailable,
-        _ => ErrorKind::Invalid,
-    };
-    Error::with_source(kind, "the write was refused", error)
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) | None => {
+            ErrorKind::Invalid
+        }
+        Some(_) => ErrorKind::Unavailable,
+    }
 }
 
 /// COMMIT failed. Only a full disk is known not to have applied: the commit frame is the last thing written.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::connection::open_for_writing;
@@ -29,7 +29,10 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(path: &Path, cache_kib: u32) -> Result<Self> {
+        // A process that was killed, or ended itself after a failed sync, leaves a WAL that this machine can read but
+        // that its disk may not hold. Nothing is answered from it before it is durable.
         let connection = open_for_writing(path, cache_kib)?;
+        make_durable(&connection)?;
         let mut state = State { path: path.to_owned(), cache_kib, connection: Some(connection) };
         let (jobs, queue): (Sender<Job>, Receiver<Job>) = channel();
         let thread = std::thread::Builder::new()
@@ -50,7 +53,9 @@ impl Writer {
         self.submit(move |state| {
             let Some(connection) = state.connection.as_mut() else { return Err(poisoned()) };
             let result = work(connection);
-            if matches!(&result, Err(error) if error.kind() == ErrorKind::OutcomeUnknown) {
+            let unknown = matches!(&result, Err(error) if error.kind() == ErrorKind::OutcomeUnknown);
+            // A transaction that is still open could not be rolled back.
+            if unknown || !connection.is_autocommit() {
                 state.connection = None;
             }
             result
@@ -58,26 +63,14 @@ impl Writer {
         .await
     }
 
-    /// Rewrites and syncs what the WAL holds (a truncating checkpoint), then takes writes again.
+    /// Makes durable what the WAL holds, then takes writes again.
     pub(super) async fn recover(&self) -> Result<()> {
         self.submit(|state| {
             if state.connection.is_some() {
                 return Ok(());
             }
             let connection = open_for_writing(&state.path, state.cache_kib)?;
-            let failed = |error| {
-                Error::with_source(
-                    ErrorKind::Unavailable,
-                    "the ledger could not be made durable again",
-                    error,
-                )
-            };
-            let busy: i64 = connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-                .map_err(failed)?;
-            if busy != 0 {
-                return Err(Error::new(ErrorKind::Unavailable, "a reader keeps the WAL busy: try again"));
-            }
+            make_durable(&connection)?;
             state.connection = Some(connection);
             Ok(())
         })
@@ -109,6 +102,24 @@ impl Drop for Writer {
             let _ = thread.join();
         }
     }
+}
+
+/// Copies the whole WAL into the database file, syncs that, and empties the WAL. Emptying it matters too: a commit
+/// appended after frames that the disk lost would be lost with them.
+fn make_durable(connection: &Connection) -> Result<()> {
+    let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    let busy = checkpoint.map_err(|error| {
+        let kind = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => ErrorKind::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ErrorKind::Corrupt,
+            _ => ErrorKind::Unavailable,
+        };
+        Error::with_source(kind, "what an earlier writer left could not be made durable", error)
+    })?;
+    if busy != 0 {
+        return Err(Error::new(ErrorKind::Unavailable, "a reader keeps the WAL busy: try again"));
+    }
+    Ok(())
 }
 
 fn poisoned() -> Error {
