@@ -41,7 +41,7 @@ pub struct Event {
     occurred_at: Timestamp,
     retention_until: Option<Timestamp>,
     tenant: Box<str>,
-    event_id: Option<Box<str>>,
+    id: Option<Box<str>>,
     source: Option<Box<str>>,
     external_id: Option<Box<str>>,
     /// The members in the line's order, without braces and without anything assigned or defaulted.
@@ -49,7 +49,7 @@ pub struct Event {
     /// `,"event_id":"…"` when the id was assigned, else empty.
     assigned_id: Vec<u8>,
     /// Where in `members` an assigned `event_id` goes.
-    event_id_offset: usize,
+    id_offset: usize,
     /// Where in `members` a default `retention_until` goes.
     retention_offset: usize,
     content_hash: [u8; 16],
@@ -92,13 +92,13 @@ impl Event {
             occurred_at,
             retention_until,
             tenant: boxed(TENANT).unwrap_or_default(),
-            event_id: boxed(EVENT_ID),
+            id: boxed(EVENT_ID),
             source: boxed(SOURCE),
             external_id: boxed(EXTERNAL_ID),
             content_hash: content_hash(&rendered),
             members: rendered.into(),
             assigned_id: Vec::new(),
-            event_id_offset: layout.offsets[EVENT_ID],
+            id_offset: layout.offsets[EVENT_ID],
             retention_offset: layout.offsets[RETENTION_UNTIL],
             terms: terms(&members, &layout),
         })
@@ -107,13 +107,13 @@ impl Event {
     /// Gives the event an id if the producer gave none; otherwise nothing happens. The content hash stays as it is: a
     /// retry without an id must be found equal to the first try.
     pub fn assign_event_id(&mut self, id: String) {
-        if self.event_id.is_some() {
+        if self.id.is_some() {
             return;
         }
         self.assigned_id.extend_from_slice(b",\"event_id\":");
         canonical::push_string(&id, &mut self.assigned_id);
         self.terms[usize::from(Field::EventId.number())] = term(Field::EventId, &id);
-        self.event_id = Some(id.into());
+        self.id = Some(id.into());
     }
 
     /// The first 16 bytes of SHA-256 of the canonical event (in braces, without `seq` and `recorded_at`) before
@@ -125,7 +125,7 @@ impl Event {
     /// The idempotency keys; see [`Keys`] for when they are absent.
     pub fn keys(&self) -> Keys {
         let external = self.source.as_deref().zip(self.external_id.as_deref());
-        Keys::new(&self.tenant, self.event_id.as_deref(), external)
+        Keys::new(&self.tenant, self.id.as_deref(), external)
     }
 
     /// Appends the canonical line, without a newline. `default_retention_until` counts only when the event has none of
@@ -143,9 +143,9 @@ impl Event {
         out.extend_from_slice(b",\"recorded_at\":\"");
         recorded_at.write(out);
         out.extend_from_slice(b"\",");
-        out.extend_from_slice(&self.members[..self.event_id_offset]);
+        out.extend_from_slice(&self.members[..self.id_offset]);
         out.extend_from_slice(&self.assigned_id);
-        out.extend_from_slice(&self.members[self.event_id_offset..self.retention_offset]);
+        out.extend_from_slice(&self.members[self.id_offset..self.retention_offset]);
         if let (None, Some(until)) = (self.retention_until, default_retention_until) {
             out.extend_from_slice(b",\"retention_until\":\"");
             until.write(out);
@@ -162,7 +162,7 @@ impl Event {
 
     /// Approximate bytes of memory, for bounds on queues.
     pub fn bytes(&self) -> usize {
-        let texts = [self.event_id.as_deref(), self.source.as_deref(), self.external_id.as_deref()];
+        let texts = [self.id.as_deref(), self.source.as_deref(), self.external_id.as_deref()];
         let texts_bytes: usize = texts.into_iter().flatten().map(str::len).sum();
         size_of::<Self>() + self.members.len() + self.assigned_id.capacity() + self.tenant.len() + texts_bytes
     }
@@ -179,7 +179,7 @@ impl Event {
 
     /// The idempotency key, submitted or assigned.
     pub fn event_id(&self) -> Option<&str> {
-        self.event_id.as_deref()
+        self.id.as_deref()
     }
 
     /// The source surface.

@@ -113,5 +113,6 @@ mod tests {
         assert_eq!(term(Field::Action, &"x".repeat(300)), GOLDEN[3]);
     }
 
-    const GOLDEN: [u64; 4] = [0, 0, 0, 0];
+    const GOLDEN: [u64; 4] =
+        [0x2d06_8005_38d3_94c2, 0x36e4_451c_d671_299b, 0x2347_14a8_0fe2_facc, 0x497e_3826_18bd_ee48];
 }

@@ -38,12 +38,8 @@ pub(crate) fn is_base64(text: &str) -> bool {
     let Some(last) = digits.iter().map(|byte| base64_value(*byte)).try_fold(0, |_, value| value) else {
         return false;
     };
-    match padding {
-        0 => true,
-        1 => last & 0b11 == 0,
-        2 => last & 0b1111 == 0,
-        _ => false,
-    }
+    // Each `=` stands for two bits of the last digit that belong to no byte.
+    padding <= 2 && last.trailing_zeros() as usize >= 2 * padding
 }
 
 fn base64_value(digit: u8) -> Option<u8> {
