@@ -1,1 +1,51 @@
-//! Objects, batches and manifests in object storage: write, re-read, verify.
+//! Objects, batches and manifests in object storage: writing them, reading them back, and verifying an
+//! archive from nothing but its files and a public key.
+//!
+//! The format is documented in `docs/formats/archive.md`. A batch is written in this order, each step
+//! create-only, durable and safe to repeat, so that a run that stops anywhere is resumed with the same
+//! [`BatchPlan`] and arrives at the same bytes:
+//!
+//! 1. [`BatchWriter`] stages the objects locally, [`StagedBatch::upload`] writes them and their checksum files;
+//! 2. [`reread`] reads each back; the caller compares the leaf hashes with the tree;
+//! 3. [`write_log_copy`] writes the tiles and the batch's checkpoint;
+//! 4. [`publish_manifest`] writes the manifest. Before it there is no batch; after it the batch is complete.
+//!
+//! Deliberately absent: the store and the engine (what to archive, when, and whether to prune), any way to
+//! overwrite or delete an object, retries and schedules, clocks and randomness (a plan is handed in), and
+//! keys at rest (a signer is handed in).
+
+mod batch_writer;
+mod body;
+mod destination;
+mod digest;
+mod error;
+mod excerpt;
+mod key;
+mod line;
+mod log_copy;
+mod manifest;
+mod plan;
+mod problem;
+mod progress;
+mod reread;
+mod staged;
+mod verify;
+
+pub use batch_writer::{BatchWriter, MEMBER_BYTES_MAX, MEMBER_ENTRIES_MAX, StagingLimits};
+pub use destination::{Destination, ObjectReader, Put};
+pub use digest::Digest;
+pub use error::{Error, Result};
+pub use excerpt::read_lines;
+pub use key::{
+    BATCHES_DIRECTORY, BatchId, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX, TENANT_BYTES_MAX,
+    checkpoint_key, object_key, sidecar_key, tenant_name, tile_key,
+};
+pub use line::LINE_BYTES_MAX;
+pub use log_copy::{list_manifests, publish_manifest, tiles_of_batch, write_log_copy};
+pub use manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestObject, ManifestProblem};
+pub use plan::{BatchPlan, ManifestRef};
+pub use problem::{Problem, Reason};
+pub use progress::Progress;
+pub use reread::{ObjectContent, reread};
+pub use staged::StagedBatch;
+pub use verify::{ArchiveReport, VerifyOptions, verify};

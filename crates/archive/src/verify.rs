@@ -1,0 +1,44 @@
+//! Verifying an archive from nothing but its files and the ledger's public key
+//! (`docs/formats/archive.md`, "Verifying").
+
+mod batch;
+mod chain;
+mod log;
+mod outside;
+mod report;
+mod run;
+
+use merkle::{CompactRange, KeyRing};
+
+use crate::destination::Destination;
+use crate::error::Result;
+use crate::progress::Progress;
+pub use report::ArchiveReport;
+
+/// What a verification is asked beyond the archive itself.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOptions {
+    /// A checkpoint from elsewhere: a signed note, or the bytes of a manifest (whose checkpoint is meant).
+    /// What an archive lost at its end cannot be seen in what is left of it; this is how it can.
+    pub checkpoint: Option<Vec<u8>>,
+    /// The tree size the caller knows to have been archived.
+    pub expect_archived: Option<u64>,
+    /// Where an earlier verification ended ([`ArchiveReport::range`]): objects of batches up to there are
+    /// looked for but not read again. Must be the end of a batch; ignored if `checkpoint` is of an earlier
+    /// size.
+    pub resume_from: Option<CompactRange>,
+}
+
+/// Verifies a whole archive. Findings are in the report; an error means the check itself could not be made
+/// (the destination could not be read), which says nothing about the archive.
+///
+/// Objects are read on as many threads as the machine has. Memory is bounded by the largest batch (about 40
+/// bytes an entry), the listing and one member of each object being read.
+pub async fn verify(
+    destination: &Destination,
+    keys: &KeyRing,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<ArchiveReport> {
+    run::run(destination, keys, options, progress).await
+}

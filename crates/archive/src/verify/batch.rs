@@ -1,0 +1,91 @@
+//! One batch: its objects read, its entries put in order.
+
+use merkle::Hash;
+
+use super::chain::Link;
+use crate::destination::Destination;
+use crate::error::{Error, Result};
+use crate::manifest::ManifestObject;
+use crate::problem::{Problem, Reason};
+use crate::reread::{ObjectContent, check_sidecar, read_object};
+
+/// What reading one object gave. A finding about the checksum file leaves the entries good.
+pub(super) struct ObjectRead {
+    pub(super) object: ManifestObject,
+    pub(super) content: Result<ObjectContent, Problem>,
+    pub(super) sidecar: Option<Problem>,
+}
+
+/// Reads an object and its checksum file.
+pub(super) async fn read(
+    destination: &Destination,
+    object: ManifestObject,
+    with_receipts: bool,
+) -> Result<ObjectRead> {
+    let content = finding(read_object(destination, &object, with_receipts).await)?;
+    let sidecar = finding(check_sidecar(destination, &object).await)?.err();
+    Ok(ObjectRead { object, content, sidecar })
+}
+
+/// Parts what is wrong with the archive from what is wrong with reading it.
+fn finding<T>(outcome: Result<T>) -> Result<Result<T, Problem>> {
+    match outcome {
+        Ok(value) => Ok(Ok(value)),
+        Err(Error::Corrupt(problem)) => Ok(Err(problem)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The entries of a batch while its objects come in.
+#[derive(Default)]
+pub(super) struct Entries {
+    leaves: Vec<(u64, Hash)>,
+    receipts: Vec<(u64, Vec<u8>)>,
+    /// An object could not be read, so the entries it has are known to be missing here.
+    incomplete: bool,
+}
+
+impl Entries {
+    pub(super) fn add(&mut self, content: ObjectContent) {
+        self.leaves.extend(content.leaves);
+        self.receipts.extend(content.receipts);
+    }
+
+    pub(super) fn mark_incomplete(&mut self) {
+        self.incomplete = true;
+    }
+
+    /// The leaves of a batch whose every seq is there exactly once, and its receipts in order. `None` when
+    /// an object was unreadable, which has been reported already.
+    pub(super) fn in_order(mut self, link: &Link) -> Option<Result<Ordered, Problem>> {
+        if self.incomplete {
+            return None;
+        }
+        self.leaves.sort_unstable_by_key(|(seq, _)| *seq);
+        self.receipts.sort_unstable_by_key(|(seq, _)| *seq);
+        let problem = |reason, seq, what: &str| {
+            Some(Err(Problem::at(reason, seq, &link.key, format!("entry {seq} {what} of the batch"))))
+        };
+        let mut expected = link.first_seq;
+        for (seq, _) in &self.leaves {
+            if *seq < expected {
+                return problem(Reason::EntryDuplicate, *seq, "is in two objects");
+            }
+            if *seq > expected {
+                return problem(Reason::EntryMissing, expected, "is in no object");
+            }
+            expected += 1;
+        }
+        if expected < link.size {
+            return problem(Reason::EntryMissing, expected, "is in no object");
+        }
+        let leaves = self.leaves.into_iter().map(|(_, leaf)| leaf).collect();
+        Some(Ok(Ordered { leaves, receipts: self.receipts }))
+    }
+}
+
+/// A batch's leaves from its first seq on, and its receipts.
+pub(super) struct Ordered {
+    pub(super) leaves: Vec<Hash>,
+    pub(super) receipts: Vec<(u64, Vec<u8>)>,
+}

@@ -1,0 +1,62 @@
+//! A checkpoint from elsewhere, and what it says about an archive.
+
+use merkle::{Checkpoint, Hash, KeyRing};
+
+use crate::manifest::Manifest;
+use crate::plan::is_batch_checkpoint;
+use crate::problem::{Problem, Reason};
+
+/// A verified checkpoint that does not come from the archive.
+pub(super) struct Outside {
+    pub(super) size: u64,
+    root: Hash,
+    /// Whether it says by itself that everything up to it was archived.
+    archived: bool,
+}
+
+impl Outside {
+    /// Reads a signed checkpoint, or a manifest whose checkpoint is meant. An origin never begins with `{`,
+    /// so the first byte tells them apart.
+    pub(super) fn open(bytes: &[u8], keys: &KeyRing) -> Result<Self, Problem> {
+        let refuse = |message: String| {
+            Problem::general(
+                Reason::CheckpointSignatureInvalid,
+                None,
+                format!("the given checkpoint does not count: {message}"),
+            )
+        };
+        let (checkpoint, archived): (Checkpoint, bool) = if bytes.first() == Some(&b'{') {
+            let manifest = Manifest::open(bytes, keys).map_err(|problem| refuse(problem.message))?;
+            (manifest.opened_checkpoint(keys).map_err(|problem| refuse(problem.message))?, true)
+        } else {
+            let checkpoint = keys.open_checkpoint(bytes).map_err(|error| refuse(error.to_string()))?;
+            let archived = is_batch_checkpoint(&checkpoint);
+            (checkpoint, archived)
+        };
+        Ok(Self { size: checkpoint.size, root: checkpoint.root, archived })
+    }
+
+    /// Compares it with the archive's root at its size.
+    pub(super) fn compare(&self, root: Hash) -> Option<Problem> {
+        (root != self.root).then(|| {
+            let message = format!(
+                "at size {} the archive has the root {root}, the given checkpoint {}: \
+                 they are not of one history",
+                self.size, self.root
+            );
+            Problem::general(Reason::RootMismatch, None, message)
+        })
+    }
+
+    /// What is left to say when all batches are read and `covered` is proven.
+    pub(super) fn conclude(&self, covered: u64) -> Option<Problem> {
+        if self.size > covered && self.archived {
+            let message = format!(
+                "the given checkpoint is a batch's own: {} entries were archived, {covered} are proven here",
+                self.size
+            );
+            return Some(Problem::general(Reason::LogTruncated, Some(covered), message));
+        }
+        None
+    }
+}

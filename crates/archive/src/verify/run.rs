@@ -1,0 +1,357 @@
+//! The order of a verification: manifests, then batch after batch, then what is left over.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use merkle::{KeyRing, empty_root};
+
+use super::VerifyOptions;
+use super::batch::{self, Entries, ObjectRead};
+use super::chain::{self, Link};
+use super::log::{self, Log};
+use super::outside::Outside;
+use super::report::ArchiveReport;
+use crate::destination::Destination;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::key::{LOG_DIRECTORY, sidecar_key, tile_key};
+use crate::log_copy::tiles_of_batch;
+use crate::manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestObject};
+use crate::problem::{Problem, Reason};
+use crate::progress::Progress;
+
+/// The files of an archive that nothing has accounted for yet.
+pub(super) struct Listing(BTreeMap<String, u64>);
+
+impl Listing {
+    /// Accounts for a file; its size if it is there.
+    pub(super) fn take(&mut self, key: &str) -> Option<u64> {
+        self.0.remove(key)
+    }
+
+    pub(super) fn take_matching(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let found = self.matching(wanted);
+        for key in &found {
+            self.0.remove(key);
+        }
+        found
+    }
+
+    pub(super) fn matching(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        self.0.keys().filter(|key| wanted(key)).cloned().collect()
+    }
+}
+
+/// One thing to do, in order.
+enum Step {
+    Object(ManifestObject),
+    End(usize),
+    Gone(Problem),
+}
+
+enum Done {
+    Object(Box<ObjectRead>),
+    End(usize),
+    Gone(Problem),
+}
+
+pub(super) async fn run(
+    destination: &Destination,
+    keys: &KeyRing,
+    options: &VerifyOptions,
+    progress: &dyn Progress,
+) -> Result<ArchiveReport> {
+    let mut listing = Listing(destination.list("").await?.into_iter().collect());
+    let mut run = Run::new(destination, keys, options, progress);
+    let chain = chain::load(destination, keys, &mut listing).await?;
+    let claimed = chain.size();
+    run.report.batches = chain.links.len() as u64;
+    run.report.problems.extend(chain.problems);
+
+    let skipped = run.resume(options, &chain.links, &mut listing).await?;
+    let links = &chain.links[skipped..];
+    let mut steps = std::pin::pin!(read_ahead(destination, links, progress.wants_receipts()));
+    while let Some(done) = steps.try_next().await? {
+        match done {
+            Done::Object(read) => run.object(*read, &mut listing),
+            Done::End(index) => run.end_batch(&links[index], &mut listing).await?,
+            Done::Gone(problem) => run.gone(problem),
+        }
+    }
+    run.conclude(options, claimed, listing).await
+}
+
+/// Reads objects ahead, as many at once as there are processors, and hands them out in order.
+fn read_ahead<'a>(
+    destination: &'a Destination,
+    links: &'a [Link],
+    with_receipts: bool,
+) -> impl Stream<Item = Result<Done>> + 'a {
+    let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
+    stream::iter(0..links.len())
+        .then(move |index| load_steps(destination, links, index))
+        .map_ok(|steps| stream::iter(steps.into_iter().map(Ok)))
+        .try_flatten()
+        .map(move |step: Result<Step>| async move {
+            Ok(match step? {
+                Step::Object(object) => {
+                    Done::Object(Box::new(batch::read(destination, object, with_receipts).await?))
+                }
+                Step::End(index) => Done::End(index),
+                Step::Gone(problem) => Done::Gone(problem),
+            })
+        })
+        .buffered(at_once)
+}
+
+async fn load_steps(destination: &Destination, links: &[Link], index: usize) -> Result<Vec<Step>> {
+    let link = &links[index];
+    let mut steps = match load_objects(destination, link).await? {
+        Ok(objects) => objects.into_iter().map(Step::Object).collect(),
+        Err(problem) => vec![Step::Gone(problem)],
+    };
+    steps.push(Step::End(index));
+    Ok(steps)
+}
+
+/// The objects of a manifest that was verified before; the same bytes are the same manifest.
+async fn load_objects(
+    destination: &Destination,
+    link: &Link,
+) -> Result<Result<Vec<ManifestObject>, Problem>> {
+    let bytes = destination.get_at_most(&link.key, MANIFEST_BYTES_MAX).await?;
+    let text = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+    if Digest::of(&bytes) != link.sha256 {
+        let message = "it changed while it was verified";
+        return Ok(Err(Problem::at(Reason::ManifestSignatureInvalid, link.first_seq, &link.key, message)));
+    }
+    let manifest: Manifest =
+        serde_json::from_slice(text).map_err(|error| Error::Internal(format!("{}: {error}", link.key)))?;
+    Ok(Ok(manifest.objects))
+}
+
+struct Run<'a> {
+    destination: &'a Destination,
+    keys: &'a KeyRing,
+    progress: &'a dyn Progress,
+    report: ArchiveReport,
+    outside: Option<Outside>,
+    log: Log,
+    entries: Entries,
+    /// No gap, no doubt and no unreadable object so far: the tree can be continued.
+    intact: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        destination: &'a Destination,
+        keys: &'a KeyRing,
+        options: &VerifyOptions,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        let mut report = ArchiveReport::empty();
+        let outside = match options.checkpoint.as_deref().map(|bytes| Outside::open(bytes, keys)) {
+            Some(Ok(outside)) => {
+                report.checkpoint_size = Some(outside.size);
+                if outside.size == 0 {
+                    report.problems.extend(outside.compare(empty_root()));
+                }
+                Some(outside)
+            }
+            Some(Err(problem)) => {
+                report.problems.push(problem);
+                None
+            }
+            None => None,
+        };
+        Self {
+            destination,
+            keys,
+            progress,
+            report,
+            outside,
+            log: Log::default(),
+            entries: Entries::default(),
+            intact: true,
+        }
+    }
+
+    /// Takes up an earlier verification. Gives how many batches need not be read again; their files are
+    /// still looked for.
+    async fn resume(
+        &mut self,
+        options: &VerifyOptions,
+        links: &[Link],
+        listing: &mut Listing,
+    ) -> Result<usize> {
+        let Some(range) = options.resume_from.as_ref().filter(|range| range.size() > 0) else { return Ok(0) };
+        let size = range.size();
+        let asks_about_earlier = self.outside.as_ref().is_some_and(|outside| outside.size < size);
+        let skipped = links.iter().take_while(|link| link.continues && link.size <= size).count();
+        let ends_there = skipped > 0 && links[skipped - 1].size == size;
+        if asks_about_earlier || !ends_there {
+            // Reading everything answers more than was asked, never less.
+            return Ok(0);
+        }
+        if links[skipped - 1].root != range.root() {
+            let link = &links[skipped - 1];
+            let message = "its checkpoint is not the one an earlier verification ended at";
+            self.report.problems.push(Problem::at(Reason::RootMismatch, link.first_seq, &link.key, message));
+            return Ok(0);
+        }
+        match Log::resume(self.destination, range).await? {
+            Ok(log) => {
+                self.log = log;
+                self.report.covered = size;
+                self.report.range = range.clone();
+            }
+            Err(problem) => {
+                self.report.problems.push(problem);
+                return Ok(0);
+            }
+        }
+        for link in &links[..skipped] {
+            self.look_for(link, listing).await?;
+        }
+        self.report.resumed_from = size;
+        if let Some(outside) = self.outside.as_ref().filter(|outside| outside.size == size) {
+            self.report.problems.extend(outside.compare(range.root()));
+        }
+        Ok(skipped)
+    }
+
+    /// That the files of a batch are there, without reading them again.
+    async fn look_for(&mut self, link: &Link, listing: &mut Listing) -> Result<()> {
+        let objects = match load_objects(self.destination, link).await? {
+            Ok(objects) => objects,
+            Err(problem) => {
+                self.gone(problem);
+                return Ok(());
+            }
+        };
+        let problems = &mut self.report.problems;
+        for object in objects {
+            let sidecar = sidecar_key(&object.key);
+            match listing.take(&object.key) {
+                None => problems.push(object_missing(&object)),
+                Some(bytes) if bytes != object.bytes => {
+                    let message = format!("{bytes} bytes; the manifest states {}", object.bytes);
+                    let (seq, key) = (object.first_seq, &object.key);
+                    problems.push(Problem::at(Reason::ObjectHashMismatch, seq, key, message));
+                }
+                Some(_) => {}
+            }
+            if listing.take(&sidecar).is_none() {
+                let (seq, message) = (object.first_seq, "it is not there");
+                problems.push(Problem::at(Reason::SidecarMissing, seq, &sidecar, message));
+            }
+        }
+        for (tile, width) in tiles_of_batch(link.first_seq, link.size) {
+            let key = tile_key(tile, width);
+            if listing.take(&key).is_none() {
+                problems.push(Problem::at(Reason::TileMismatch, link.first_seq, &key, "the tile is missing"));
+            }
+        }
+        problems.extend(log::check_checkpoint(self.destination, self.keys, link, listing).await?);
+        Ok(())
+    }
+
+    fn object(&mut self, read: ObjectRead, listing: &mut Listing) {
+        let ObjectRead { object, content, sidecar } = read;
+        listing.take(&object.key);
+        listing.take(&sidecar_key(&object.key));
+        self.report.problems.extend(sidecar);
+        match content {
+            Ok(content) => {
+                self.report.objects += 1;
+                self.report.entries += content.leaves.len() as u64;
+                self.report.bytes += object.bytes;
+                self.report.bytes_uncompressed += object.bytes_uncompressed;
+                self.entries.add(content);
+            }
+            Err(problem) => self.gone(problem),
+        }
+        self.progress.object(object.bytes, object.entries);
+    }
+
+    fn gone(&mut self, problem: Problem) {
+        self.report.problems.push(problem);
+        self.entries.mark_incomplete();
+    }
+
+    async fn end_batch(&mut self, link: &Link, listing: &mut Listing) -> Result<()> {
+        let ordered = match std::mem::take(&mut self.entries).in_order(link) {
+            Some(Ok(ordered)) => Some(ordered),
+            Some(Err(problem)) => {
+                self.report.problems.push(problem);
+                None
+            }
+            None => None,
+        };
+        let checkpoint = log::check_checkpoint(self.destination, self.keys, link, listing).await?;
+        self.report.problems.extend(checkpoint);
+        self.intact &= link.continues;
+        let Some(ordered) = ordered.filter(|_| self.intact) else {
+            self.intact = false;
+            return Ok(());
+        };
+        let changed = self.log.extend(&ordered.leaves)?;
+        let root = self.log.root_at(link.size)?;
+        if root != link.root {
+            let message = format!("the entries give the root {root}, the checkpoint states {}", link.root);
+            self.report.problems.push(Problem::at(Reason::RootMismatch, link.first_seq, &link.key, message));
+            self.intact = false;
+            return Ok(());
+        }
+        let inside = link.first_seq + 1..=link.size;
+        if let Some(outside) = self.outside.as_ref().filter(|outside| inside.contains(&outside.size)) {
+            let root = self.log.root_at(outside.size)?;
+            self.report.problems.extend(outside.compare(root));
+        }
+        let tiles = self.log.check_tiles(self.destination, changed, listing).await?;
+        self.report.problems.extend(tiles);
+        self.log.forget();
+        self.report.covered = link.size;
+        self.report.range = self.log.range()?;
+        for (seq, line) in &ordered.receipts {
+            self.progress.receipt(*seq, line);
+        }
+        self.progress.proven(link.size);
+        Ok(())
+    }
+
+    async fn conclude(
+        mut self,
+        options: &VerifyOptions,
+        claimed: u64,
+        mut listing: Listing,
+    ) -> Result<ArchiveReport> {
+        let covered = self.report.covered;
+        self.report.problems.extend(
+            log::check_other_checkpoints(self.destination, self.keys, claimed, covered, &mut listing).await?,
+        );
+        if let Some(outside) = &self.outside {
+            self.report.problems.extend(outside.conclude(covered));
+        }
+        if let Some(wanted) = options.expect_archived.filter(|wanted| *wanted > covered) {
+            let message = format!("{wanted} entries were expected to be archived, {covered} are proven");
+            self.report.problems.push(Problem::general(Reason::LogTruncated, Some(covered), message));
+        }
+        let intact = self.intact;
+        // Behind a break the tiles cannot be rebuilt, so none of them is known to be one too many.
+        let unlisted = listing.matching(|key| intact || !key.starts_with(LOG_DIRECTORY));
+        self.report.warnings.extend(unlisted.into_iter().map(|key| Problem {
+            seq: None,
+            reason: Reason::ObjectUnlisted,
+            key: Some(key),
+            message: "no manifest names this file".to_owned(),
+        }));
+        Ok(self.report.finished())
+    }
+}
+
+fn object_missing(object: &ManifestObject) -> Problem {
+    let message = format!("the object with {} entries is not there", object.entries);
+    Problem::at(Reason::ObjectMissing, object.first_seq, &object.key, message)
+}
