@@ -1,5 +1,7 @@
 //! Canonical JSON text: strings and numbers as RFC 8785 (§3.2.2.2, §3.2.2.3) writes them, no white space.
 
+use std::borrow::Cow;
+
 use crate::json::Value;
 
 /// The largest integer a double carries without a gap on either side: 2^53 − 1. Beyond it two readers may see two
@@ -33,6 +35,21 @@ pub(crate) fn push_string(text: &str, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(&bytes[written..]);
     out.push(b'"');
+}
+
+/// Appends a string that was read from JSON. One that still borrows from its source had no escape there, and JSON lets
+/// nothing that needs one stand unescaped, so its bytes are canonical already.
+#[expect(clippy::ptr_arg, reason = "whether the text is borrowed is what it asks")]
+pub(crate) fn push_read_string(text: &Cow<'_, str>, out: &mut Vec<u8>) {
+    match text {
+        Cow::Borrowed(text) => {
+            out.reserve(text.len() + 2);
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        }
+        Cow::Owned(text) => push_string(text, out),
+    }
 }
 
 fn push_escape(byte: u8, out: &mut Vec<u8>) {

@@ -16,7 +16,7 @@ use crate::key;
 /// submitted or defaulted, so there are up to four: with and without either. The line must be canonical; bytes that are
 /// not give hashes that match nothing.
 pub fn content_hashes_possible(line: &[u8]) -> Result<Vec<[u8; 16]>, LineError> {
-    let members: RawMembers<'_> = serde_json::from_slice(line)?;
+    let members: RawMembers<'_> = serde_json::from_str(std::str::from_utf8(line)?)?;
     let has = |name| members.0.iter().any(|(found, _)| found.0 == name);
     let mut hashes = Vec::with_capacity(4);
     for event_id in [None, Some("event_id")].into_iter().filter(|name| name.is_none_or(has)) {

@@ -45,7 +45,7 @@ pub struct Event {
     source: Option<Box<str>>,
     external_id: Option<Box<str>>,
     /// The members in the line's order, without braces and without anything assigned or defaulted.
-    members: Box<[u8]>,
+    members: Vec<u8>,
     /// `,"event_id":"…"` when the id was assigned, else empty.
     assigned_id: Vec<u8>,
     /// Where in `members` an assigned `event_id` goes.
@@ -64,8 +64,7 @@ impl Event {
         if json.len() > limits.event_bytes_max {
             return Err(whole(rule::TOO_LONG, text_rules::too_long(json.len(), limits.event_bytes_max)));
         }
-        let value =
-            json::parse(json).map_err(|error| whole(rule::JSON, format!("is not valid JSON: {error}")))?;
+        let value = json::parse(json).map_err(|message| whole(rule::JSON, message))?;
         let Value::Object(mut members) = value else {
             let message = format!("is {} and must be an object", value.kind());
             return Err(whole(rule::TYPE, message));
@@ -96,7 +95,7 @@ impl Event {
             source: boxed(SOURCE),
             external_id: boxed(EXTERNAL_ID),
             content_hash: content_hash(&rendered),
-            members: rendered.into(),
+            members: rendered,
             assigned_id: Vec::new(),
             id_offset: layout.offsets[EVENT_ID],
             retention_offset: layout.offsets[RETENTION_UNTIL],
@@ -164,7 +163,11 @@ impl Event {
     pub fn bytes(&self) -> usize {
         let texts = [self.id.as_deref(), self.source.as_deref(), self.external_id.as_deref()];
         let texts_bytes: usize = texts.into_iter().flatten().map(str::len).sum();
-        size_of::<Self>() + self.members.len() + self.assigned_id.capacity() + self.tenant.len() + texts_bytes
+        size_of::<Self>()
+            + self.members.capacity()
+            + self.assigned_id.capacity()
+            + self.tenant.len()
+            + texts_bytes
     }
 
     /// The stream it belongs to.

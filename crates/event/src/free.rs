@@ -116,7 +116,7 @@ impl Walk<'_> {
             Value::Integer(_) | Value::Float(_) => self.number(value, path),
             Value::String(text) => {
                 self.bounded(text, self.limits.string_bytes_max, path);
-                canonical::push_string(text, &mut self.out);
+                canonical::push_read_string(text, &mut self.out);
             }
             Value::Array(items) => {
                 if self.is_too_deep(path, depth) {
@@ -150,7 +150,7 @@ impl Walk<'_> {
                 self.out.push(b',');
             }
             self.bounded(&name.0, self.limits.string_bytes_max, path);
-            canonical::push_string(&name.0, &mut self.out);
+            canonical::push_read_string(&name.0, &mut self.out);
             self.out.push(b':');
             self.free_value(value, path.member(&name.0), depth + 1);
         }

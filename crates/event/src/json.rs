@@ -36,9 +36,11 @@ impl Value<'_> {
     }
 }
 
-/// Reads exactly one JSON value (RFC 8259).
-pub(crate) fn parse(json: &[u8]) -> Result<Value<'_>, serde_json::Error> {
-    serde_json::from_slice(json)
+/// Reads exactly one JSON value (RFC 8259), or says why there is none.
+pub(crate) fn parse(json: &[u8]) -> Result<Value<'_>, String> {
+    // One pass over all bytes costs less than checking every string by itself.
+    let text = std::str::from_utf8(json).map_err(|error| format!("is not UTF-8: {error}"))?;
+    serde_json::from_str(text).map_err(|error| format!("is not valid JSON: {error}"))
 }
 
 /// A string that borrows where it can. Serde's own `Cow` takes ownership inside options and map keys.

@@ -19,6 +19,7 @@ mod limits;
 mod needle;
 mod path;
 pub mod retention;
+mod scalar;
 mod schema;
 mod term;
 mod text_rules;

@@ -12,8 +12,11 @@ pub(crate) fn identifier(text: &str, bytes_max: usize) -> Result<(), (&'static s
         return Err((rule::TOO_LONG, too_long(text.len(), bytes_max)));
     }
     // A byte below 0x20, DEL or the lead byte of C1 is the cheap sign that the characters need a look.
-    let suspicious = text.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == 0xc2);
-    if suspicious && text.chars().any(char::is_control) {
+    // Without an early end the compiler makes it a few wide instructions.
+    let suspicious = text.bytes().fold(0, |found, byte| {
+        found | u8::from(byte < 0x20) | u8::from(byte == 0x7f) | u8::from(byte == 0xc2)
+    });
+    if suspicious != 0 && text.chars().any(char::is_control) {
         return Err((
             rule::CONTROL_CHARACTER,
             "has a control character, which no identifier may have".to_owned(),

@@ -164,7 +164,7 @@ fn a_key_is_bound_to_tenant_source_and_kind() {
 }
 
 fn hex(bytes: [u8; 16]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 #[test]

@@ -174,6 +174,8 @@ fn what_is_not_one_json_object_is_refused_as_a_whole() {
         "\u{feff}{}",
         r#"{"tenant":"\ud800"}"#,
         r#"{"tenant":"\udc00x"}"#,
+        "{\"evidence\":\"a\u{1}b\"}",
+        "{\"evidence\":\"a\nb\"}",
     ] {
         assert_eq!(broken_text(bad), [(String::new(), rule::JSON)], "{bad}");
     }
