@@ -1,0 +1,237 @@
+//! Every key there is. A key that is not here is refused; a key that is here is read, described and tested.
+
+use crate::rule::Rule;
+
+const KIB: u64 = 1_024;
+const MIB: u64 = 1_024 * KIB;
+const GIB: u64 = 1_024 * MIB;
+
+/// One key.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Section and key, such as `retention.hot_days`; `#` stands for an index in a list.
+    pub(crate) name: &'static str,
+    /// The default as one would write it in the environment; `None` where there is none.
+    pub(crate) default: Option<&'static str>,
+    /// Which values it takes.
+    pub(crate) rule: Rule,
+    /// What it means, in one line, with its unit.
+    pub(crate) about: &'static str,
+}
+
+const fn key(name: &'static str, default: &'static str, rule: Rule, about: &'static str) -> Key {
+    Key { name, default: Some(default), rule, about }
+}
+
+const fn key_without_default(name: &'static str, rule: Rule, about: &'static str) -> Key {
+    Key { name, default: None, rule, about }
+}
+
+/// A section and what it is about; `[[…]]` is a list of them.
+pub(crate) const SECTIONS: &[(&str, &str)] = &[
+    ("ledger", "The ledger itself."),
+    ("store", "Where the hot entries are kept."),
+    ("server", "The HTTP server."),
+    ("streams.audit", "Policy of the stream `audit`."),
+    ("streams.discovery", "Policy of the stream `discovery`."),
+    ("streams.tool", "Policy of the stream `tool`."),
+    ("retention", "What leaves the hot store, and when."),
+    ("limits", "How large events and batches may be."),
+    ("search", "Bounds of a search."),
+    (
+        "archive.#",
+        "Destinations of the archive; a batch must be confirmed by all of them before anything is pruned.",
+    ),
+];
+
+const RETAIN: &str =
+    "Days after `recorded_at` until an entry of this stream may expire from the archive; -1: never.";
+
+/// The table.
+pub(crate) const KEYS: &[Key] = &[
+    key_without_default(
+        "ledger.origin",
+        Rule::Origin,
+        "Name of the ledger in its signatures, set for ever by its first commit; a random one is made when it is left out.",
+    ),
+    key(
+        "ledger.data_dir",
+        "strongroom-data",
+        Rule::Directory,
+        "The data directory, relative to where the program is started.",
+    ),
+    key("store.backend", "sqlite", Rule::Backend, "Kind of store."),
+    key(
+        "server.listen",
+        "127.0.0.1:7717",
+        Rule::Listen,
+        "Address to listen on; the connection is not encrypted.",
+    ),
+    key(
+        "server.queue_bytes_max",
+        "67_108_864",
+        Rule::Whole { min: 1_048_576, max: 64 * GIB },
+        "Bytes of events that may wait to be written; beyond it callers are told to come back (503).",
+    ),
+    key("streams.audit.retain_days", "1095", Rule::RetainDays, RETAIN),
+    key("streams.discovery.retain_days", "1095", Rule::RetainDays, RETAIN),
+    key("streams.tool.retain_days", "1095", Rule::RetainDays, RETAIN),
+    key(
+        "retention.enabled",
+        "true",
+        Rule::Switch,
+        "Whether archive runs happen by themselves; a run by hand happens in any case.",
+    ),
+    key(
+        "retention.hot_days",
+        "90",
+        Rule::HotDays,
+        "Days after `recorded_at` that an entry stays in the hot store.",
+    ),
+    key(
+        "retention.entries_max",
+        "1_000_000",
+        Rule::Whole { min: 1, max: 1_000_000_000 },
+        "Entries archived and pruned in one run; what is left waits for the next.",
+    ),
+    key(
+        "retention.transaction_entries",
+        "10_000",
+        Rule::Whole { min: 1, max: 1_000_000 },
+        "Entries pruned in one transaction.",
+    ),
+    key(
+        "retention.dedup_days",
+        "90",
+        Rule::Whole { min: 0, max: 36_500 },
+        "Days after pruning that a repeated event is still recognised as a duplicate.",
+    ),
+    key("limits.event_bytes_max", "262_144", Rule::Whole { min: 1_024, max: 8 * MIB }, "Bytes of one event."),
+    key(
+        "limits.string_bytes_max",
+        "65_536",
+        Rule::Whole { min: 256, max: 8 * MIB },
+        "Bytes of one free string in an event.",
+    ),
+    key(
+        "limits.metadata_depth_max",
+        "16",
+        Rule::Whole { min: 1, max: 64 },
+        "Nested objects and arrays in `metadata` and other free parts, the part itself being 1.",
+    ),
+    key("limits.batch_events_max", "10_000", Rule::Whole { min: 1, max: 100_000 }, "Events in one batch."),
+    key(
+        "limits.batch_bytes_max",
+        "16_777_216",
+        Rule::Whole { min: 1_024, max: 256 * MIB },
+        "Bytes of one batch as submitted.",
+    ),
+    key(
+        "limits.future_seconds_max",
+        "300",
+        Rule::Whole { min: 0, max: 86_400 },
+        "Seconds that `occurred_at` may lie in the future.",
+    ),
+    key(
+        "search.scan_entries_max",
+        "200_000",
+        Rule::Whole { min: 1_000, max: 1_000_000_000 },
+        "Entries that one search reads before it answers with what it has and a cursor to go on.",
+    ),
+    key_without_default(
+        "archive.#.name",
+        Rule::ArchiveName,
+        "Name of the destination in reports and messages.",
+    ),
+    key_without_default("archive.#.url", Rule::ArchiveUrl, "Where it is."),
+];
+
+impl Key {
+    /// The section it stands in.
+    pub(crate) fn section(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or("", |(section, _)| section)
+    }
+
+    /// Its name within the section.
+    pub(crate) fn member(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or(self.name, |(_, member)| member)
+    }
+
+    /// The environment variable that sets it (the first of a list).
+    pub(crate) fn variable(&self) -> String {
+        format!("STRONGROOM_{}", self.name.replace('#', "0").replace('.', "__").to_ascii_uppercase())
+    }
+}
+
+/// The key that `name` spells, with indices where the table has `#`.
+pub(crate) fn find(name: &str) -> Option<&'static Key> {
+    let name = with_places(name);
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Whether `path` is a section, holds sections, or is a list of sections.
+pub(crate) fn is_section(path: &str) -> bool {
+    let path = with_places(path);
+    SECTIONS.iter().any(|(name, _)| {
+        name.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+fn with_places(name: &str) -> String {
+    name.split('.').map(|part| if is_index(part) { "#" } else { part }).collect::<Vec<_>>().join(".")
+}
+
+/// Indices as they are counted: 0 to 999, no leading zeros.
+fn is_index(part: &str) -> bool {
+    let is_plain = part == "0" || !part.starts_with('0');
+    (1..=3).contains(&part.len()) && is_plain && part.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Flag, Settings, Sources};
+
+    /// Another acceptable value than the default.
+    fn other(key: &Key) -> &'static str {
+        match key.rule {
+            Rule::Switch => "false",
+            Rule::Listen => "[::1]:1",
+            Rule::HotDays | Rule::RetainDays => "7",
+            Rule::Whole { .. } if key.name == "limits.batch_bytes_max" => "300000",
+            Rule::Whole { .. } if key.name == "limits.event_bytes_max" => "70000",
+            Rule::Whole { .. } if key.name == "server.queue_bytes_max" => "16777217",
+            Rule::Whole { max, .. } if max < 1_000 => "9",
+            Rule::Whole { .. } => "2000",
+            Rule::Origin | Rule::Directory | Rule::ArchiveName | Rule::ArchiveUrl | Rule::Backend => "other",
+        }
+    }
+
+    fn load(keys: &[(&'static str, &str)]) -> Settings {
+        let flag =
+            |(key, value): &(&'static str, &str)| Flag { flag: "--x", key, value: (*value).to_owned() };
+        let sources = Sources { flags: keys.iter().map(flag).collect(), ..Sources::default() };
+        Settings::load(&sources).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn every_key_changes_something() {
+        let defaults = load(&[]);
+        // There is one backend, and a list's members come together.
+        let single = |key: &&Key| key.name != "store.backend" && key.section() != "archive.#";
+        for key in KEYS.iter().filter(single) {
+            assert_ne!(load(&[(key.name, other(key))]), defaults, "{} does nothing", key.name);
+        }
+        let archives = load(&[("archive.0.name", "a"), ("archive.0.url", "b")]).archive;
+        assert_eq!((archives[0].name.as_str(), archives.len()), ("a", 1));
+    }
+
+    #[test]
+    fn every_key_stands_in_a_described_section_and_once() {
+        for (at, key) in KEYS.iter().enumerate() {
+            assert!(SECTIONS.iter().any(|(section, _)| *section == key.section()), "{}", key.name);
+            assert!(KEYS[..at].iter().all(|earlier| earlier.name != key.name), "{} stands twice", key.name);
+            assert!(key.about.ends_with('.') && !key.about.contains('\n'), "{}", key.name);
+        }
+    }
+}

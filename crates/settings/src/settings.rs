@@ -1,0 +1,242 @@
+//! The settings, validated.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use event::retention::{HotDays, RetainDays};
+
+use crate::archive_url;
+use crate::layers::{Found, Sources};
+use crate::problem::{Error, Problem};
+use crate::values::Values;
+
+/// Everything that can be set, accepted and complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `[ledger]`
+    pub ledger: Ledger,
+    /// `[store]`
+    pub store: Store,
+    /// `[server]`
+    pub server: Server,
+    /// `[streams.…]`
+    pub streams: Streams,
+    /// `[retention]`
+    pub retention: Retention,
+    /// `[limits]`
+    pub limits: Limits,
+    /// `[search]`
+    pub search: Search,
+    /// `[[archive]]`, in the order given; may be empty.
+    pub archive: Vec<Archive>,
+}
+
+/// The ledger itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// Name of the ledger in its signatures; `None` lets a new ledger choose and an old one keep its own.
+    pub origin: Option<String>,
+    /// The data directory, absolute if the working directory was.
+    pub data_dir: PathBuf,
+}
+
+/// Where the hot entries are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// Kind of store.
+    pub backend: Backend,
+}
+
+/// Kinds of stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A `SQLite` database in the data directory.
+    Sqlite,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Address to listen on; port 0 lets the system choose one.
+    pub listen: SocketAddr,
+    /// Bytes of events that may wait to be written.
+    pub queue_bytes_max: u64,
+}
+
+/// The policies of the streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Streams {
+    /// `[streams.audit]`
+    pub audit: StreamSettings,
+    /// `[streams.discovery]`
+    pub discovery: StreamSettings,
+    /// `[streams.tool]`
+    pub tool: StreamSettings,
+}
+
+/// The policy of one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// How long an entry is kept at all, counted from `recorded_at`.
+    pub retain_days: RetainDays,
+}
+
+/// What leaves the hot store, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Whether archive runs happen by themselves.
+    pub enabled: bool,
+    /// How long an entry stays hot.
+    pub hot_days: HotDays,
+    /// Entries archived and pruned in one run, 1 to 1,000,000,000.
+    pub entries_max: u64,
+    /// Entries pruned in one transaction, 1 to 1,000,000.
+    pub transaction_entries: u64,
+    /// Days after pruning that dedup keys are kept, 0 to 36,500.
+    pub dedup_days: u32,
+}
+
+/// How large events and batches may be; see [`event::Limits`], which it becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one event.
+    pub event_bytes_max: usize,
+    /// Bytes of one free string.
+    pub string_bytes_max: usize,
+    /// Nested objects and arrays in free parts.
+    pub metadata_depth_max: usize,
+    /// Events in one batch.
+    pub batch_events_max: usize,
+    /// Bytes of one batch as submitted.
+    pub batch_bytes_max: usize,
+    /// Seconds that `occurred_at` may lie in the future.
+    pub future_seconds_max: u32,
+}
+
+impl From<&Limits> for event::Limits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            event_bytes_max: limits.event_bytes_max,
+            string_bytes_max: limits.string_bytes_max,
+            metadata_depth_max: limits.metadata_depth_max,
+            batch_events_max: limits.batch_events_max,
+            batch_bytes_max: limits.batch_bytes_max,
+            future_seconds_max: limits.future_seconds_max,
+            // Identifiers have a fixed bound: the index and the archive's names rely on it.
+            ..Self::default()
+        }
+    }
+}
+
+/// Bounds of a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Entries that one search reads before it answers with a cursor.
+    pub scan_entries_max: u64,
+}
+
+/// A destination of the archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// Its name, unique.
+    pub name: String,
+    /// Where it is: an absolute file URL, percent-encoded, unique.
+    pub url: String,
+}
+
+impl Settings {
+    /// Reads all sources, merges them key by key and validates the result. The error has every problem.
+    pub fn load(sources: &Sources) -> Result<Self, Error> {
+        let mut problems = Vec::new();
+        let merged = sources.merge(&mut problems);
+        let settings = read(&merged.found, merged.data_dir, &mut problems);
+        if problems.is_empty() { Ok(settings) } else { Err(Error::new(problems)) }
+    }
+}
+
+fn read(found: &BTreeMap<String, Found>, data_dir: PathBuf, problems: &mut Vec<Problem>) -> Settings {
+    let mut values = Values::new(found, problems);
+    // Read for its problems; the path itself was needed earlier, to find the file in it.
+    values.text("ledger.data_dir");
+    let stream = |values: &mut Values<'_>, name: &str| StreamSettings {
+        retain_days: values.retain_days(&format!("streams.{name}.retain_days")),
+    };
+    let settings = Settings {
+        store: Store { backend: values.backend("store.backend") },
+        server: Server {
+            listen: values.listen("server.listen"),
+            queue_bytes_max: values.whole("server.queue_bytes_max"),
+        },
+        streams: Streams {
+            audit: stream(&mut values, "audit"),
+            discovery: stream(&mut values, "discovery"),
+            tool: stream(&mut values, "tool"),
+        },
+        retention: Retention {
+            enabled: values.switch("retention.enabled"),
+            hot_days: values.hot_days("retention.hot_days"),
+            entries_max: values.whole("retention.entries_max"),
+            transaction_entries: values.whole("retention.transaction_entries"),
+            dedup_days: values.whole_u32("retention.dedup_days"),
+        },
+        limits: Limits {
+            event_bytes_max: values.count("limits.event_bytes_max"),
+            string_bytes_max: values.count("limits.string_bytes_max"),
+            metadata_depth_max: values.count("limits.metadata_depth_max"),
+            batch_events_max: values.count("limits.batch_events_max"),
+            batch_bytes_max: values.count("limits.batch_bytes_max"),
+            future_seconds_max: values.whole_u32("limits.future_seconds_max"),
+        },
+        search: Search { scan_entries_max: values.whole("search.scan_entries_max") },
+        archive: archives(&mut values, &data_dir),
+        ledger: Ledger { origin: values.optional_text("ledger.origin"), data_dir },
+    };
+    check_together(&settings, &mut values);
+    settings
+}
+
+fn archives(values: &mut Values<'_>, data_dir: &Path) -> Vec<Archive> {
+    let mut archives: Vec<Archive> = Vec::new();
+    for index in 0..values.list_length("archive") {
+        let (name_key, url_key) = (format!("archive.{index}.name"), format!("archive.{index}.url"));
+        let name = values.required_text(&name_key);
+        let url = values.required_text(&url_key);
+        if name.as_ref().is_some_and(|name| archives.iter().any(|other| other.name == *name)) {
+            values.refuse(&name_key, "another archive has this name: give each its own".to_owned());
+        }
+        let Some(url) = url else { continue };
+        match archive_url::absolute(&url, data_dir) {
+            // Two names for one place would count one copy as two confirmations.
+            Ok(url) if archives.iter().any(|other| other.url == url) => {
+                values.refuse(&url_key, "another archive is at this place: give each its own".to_owned());
+            }
+            Ok(url) => archives.push(Archive { name: name.unwrap_or_default(), url }),
+            Err(message) => values.refuse(&url_key, message),
+        }
+    }
+    archives
+}
+
+/// Values that are fine alone and not together: the smaller thing must fit into the larger.
+fn check_together(settings: &Settings, values: &mut Values<'_>) {
+    let limits = &settings.limits;
+    let queue_bytes_max = usize::try_from(settings.server.queue_bytes_max).unwrap_or(usize::MAX);
+    let fits = [
+        (
+            ("limits.string_bytes_max", limits.string_bytes_max),
+            ("limits.event_bytes_max", limits.event_bytes_max),
+        ),
+        (
+            ("limits.event_bytes_max", limits.event_bytes_max),
+            ("limits.batch_bytes_max", limits.batch_bytes_max),
+        ),
+        (("limits.batch_bytes_max", limits.batch_bytes_max), ("server.queue_bytes_max", queue_bytes_max)),
+    ];
+    for ((small, small_bytes), (large, large_bytes)) in fits {
+        if small_bytes > large_bytes {
+            let message = format!("{small_bytes} is more than {large} ({large_bytes}): it must fit into it");
+            values.refuse(small, message);
+        }
+    }
+}
