@@ -32,7 +32,7 @@ impl Conditions {
         self.0.iter().map(|(field, _)| field)
     }
 
-    pub(crate) fn hold(&self, scope: &Scope<'_>) -> bool {
+    pub(crate) fn hold<'s>(&'s self, scope: &Scope<'s>) -> bool {
         self.0.iter().all(|(field, test)| {
             let value = field.resolve(scope);
             match test {

@@ -18,7 +18,7 @@ pub(crate) fn event(
     record: &Value<'_>,
     tenant: Option<&str>,
 ) -> Result<Vec<u8>, MapError> {
-    let scope = Scope { plan, text, record };
+    let scope = Scope::new(plan, text, record);
     let members = &plan.event;
     let occurred_at = time(&members.occurred_at, &scope)?;
     let tenant = match (tenant, &members.tenant) {
@@ -97,7 +97,7 @@ fn write_error(object: &mut Object, scope: &Scope<'_>) {
     }
 }
 
-fn write_optional(object: &mut Object, members: &[Optional], scope: &Scope<'_>) {
+fn write_optional<'s>(object: &mut Object, members: &'s [Optional], scope: &Scope<'s>) {
     for Optional { name, text, rule } in members {
         if let Some(value) = rule.resolve(scope) {
             object.member(name, &if *text == Text::Identifier { fit(value) } else { value });
@@ -109,10 +109,10 @@ fn required<'s>(member: &'static str, rule: &'s Rule, scope: &Scope<'s>) -> Resu
     rule.resolve(scope).ok_or_else(|| MapError::Missing { member, sources: rule.sources() })
 }
 
-fn word<T: FromStr<Err: ToString>>(
+fn word<'s, T: FromStr<Err: ToString>>(
     member: &'static str,
-    rule: &Rule,
-    scope: &Scope<'_>,
+    rule: &'s Rule,
+    scope: &Scope<'s>,
 ) -> Result<T, MapError> {
     let word = required(member, rule, scope)?;
     word.parse().map_err(|error: T::Err| MapError::Word { member, reason: error.to_string() })
@@ -120,7 +120,7 @@ fn word<T: FromStr<Err: ToString>>(
 
 /// The first choice that is a time with an offset. Sources put a zoneless local time beside a zoned one; taking it for
 /// UTC would move the event by hours, so it is passed over.
-fn time(rule: &Rule, scope: &Scope<'_>) -> Result<Timestamp, MapError> {
+fn time<'s>(rule: &'s Rule, scope: &Scope<'s>) -> Result<Timestamp, MapError> {
     let mut refused = Vec::new();
     let mut reason = String::new();
     for (source, value) in rule.candidates(scope) {

@@ -60,7 +60,7 @@ impl Field {
                 }
                 Cow::Borrowed(found.scalar()?)
             }
-            Source::Named(index) => scope.plan.values[*index].resolve(scope)?,
+            Source::Named(index) => scope.named(*index)?,
             Source::RecordSha256 => Cow::Owned(crate::identifier::sha256_hex(scope.text.as_bytes())),
         };
         if scope.plan.is_absent(&value) {

@@ -1,5 +1,7 @@
 //! A mapping file with its templates read and its names resolved.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::MappingError;
@@ -12,7 +14,7 @@ use crate::rule::Rule;
 pub(crate) struct Plan {
     pub(crate) name: String,
     absent: Vec<String>,
-    pub(crate) values: Vec<Rule>,
+    values: Vec<Rule>,
     pub(crate) tables: Vec<BTreeMap<String, String>>,
     pub(crate) event: Event,
 }
@@ -56,11 +58,25 @@ pub(crate) struct Target {
     pub(crate) name: Option<Rule>,
 }
 
-/// What a rule is resolved in.
+/// What a rule is resolved in: one record.
 pub(crate) struct Scope<'s> {
     pub(crate) plan: &'s Plan,
     pub(crate) text: &'s str,
     pub(crate) record: &'s Value<'s>,
+    /// Named values already found: conditions ask for the same few again and again.
+    named: Vec<OnceCell<Option<Cow<'s, str>>>>,
+}
+
+impl<'s> Scope<'s> {
+    /// `text` is the record as received, `record` the same parsed.
+    pub(crate) fn new(plan: &'s Plan, text: &'s str, record: &'s Value<'s>) -> Self {
+        Self { plan, text, record, named: vec![OnceCell::new(); plan.values.len()] }
+    }
+
+    /// The named value at `index`. The plan has no cycles, so a cell is never asked for while it is being filled.
+    pub(crate) fn named(&self, index: usize) -> Option<Cow<'s, str>> {
+        self.named[index].get_or_init(|| self.plan.values[index].resolve(self)).clone()
+    }
 }
 
 /// The names a template may use, sorted; a name's place is its index.
