@@ -1,0 +1,168 @@
+//! Control tables.
+
+use proptest::collection::btree_set;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::TestRunner;
+use store::{ErrorKind, RowChange, Store, Table};
+
+use crate::backends::Backend;
+use crate::model::{config, runtime};
+use crate::samples::{commit_after, refused, row};
+
+async fn change(store: &dyn Store, changes: Vec<RowChange>) {
+    let size = store.head().await.unwrap().map_or(0, |head| head.size);
+    let mut commit = commit_after(size, 1);
+    commit.rows = changes;
+    store.commit(commit).await.unwrap();
+}
+
+async fn put(store: &dyn Store, table: Table, keys: &[&str]) {
+    change(store, keys.iter().map(|key| RowChange::Put(table, row(key, key))).collect()).await;
+}
+
+async fn keys(store: &dyn Store, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
+    let rows = store.rows(Table::Object, prefix, after, limit).await.unwrap();
+    rows.into_iter().map(|row| row.key).collect()
+}
+
+pub(crate) async fn rows_are_put_replaced_and_deleted(store: &dyn Store) {
+    put(store, Table::Token, &["a", "b"]).await;
+    let changes = vec![
+        RowChange::Put(Table::Token, row("a", "again")),
+        RowChange::Delete(Table::Token, "b".into()),
+        RowChange::Put(Table::Token, row("c", "")),
+    ];
+    change(store, changes).await;
+    let rows = store.rows(Table::Token, "", None, 9).await.unwrap();
+    assert_eq!(rows, [row("a", "again"), row("c", "")]);
+}
+
+pub(crate) async fn deleting_a_row_that_is_not_there_is_no_error(store: &dyn Store) {
+    change(store, vec![RowChange::Delete(Table::Batch, "nothing".into())]).await;
+    assert_eq!(store.head().await.unwrap().unwrap().size, 1);
+}
+
+pub(crate) async fn tables_do_not_mix(store: &dyn Store) {
+    for table in Table::ALL {
+        change(store, vec![RowChange::Put(table, row("same", table.name()))]).await;
+    }
+    change(store, vec![RowChange::Delete(Table::Pruned, "same".into())]).await;
+    for table in Table::ALL {
+        let rows = store.rows(table, "", None, 9).await.unwrap();
+        let expected = if table == Table::Pruned { vec![] } else { vec![row("same", table.name())] };
+        assert_eq!(rows, expected);
+    }
+}
+
+pub(crate) async fn changes_apply_in_their_order(store: &dyn Store) {
+    let changes = vec![
+        RowChange::Put(Table::Batch, row("kept", "1")),
+        RowChange::Delete(Table::Batch, "kept".into()),
+        RowChange::Put(Table::Batch, row("kept", "2")),
+        RowChange::Put(Table::Batch, row("gone", "1")),
+        RowChange::Delete(Table::Batch, "gone".into()),
+    ];
+    change(store, changes).await;
+    assert_eq!(store.rows(Table::Batch, "", None, 9).await.unwrap(), [row("kept", "2")]);
+}
+
+pub(crate) async fn rows_page_in_key_order(store: &dyn Store) {
+    put(store, Table::Object, &["10", "9", "1", "a", "B", "b"]).await;
+    assert_eq!(keys(store, "", None, usize::MAX).await, ["1", "10", "9", "B", "a", "b"]);
+    assert_eq!(keys(store, "", None, 2).await, ["1", "10"]);
+    assert_eq!(keys(store, "", Some("10"), 2).await, ["9", "B"]);
+    assert_eq!(keys(store, "", Some("b"), 2).await, Vec::<String>::new());
+    assert_eq!(keys(store, "", None, 0).await, Vec::<String>::new());
+}
+
+pub(crate) async fn a_prefix_is_taken_letter_by_letter(store: &dyn Store) {
+    let all = ["%", "%a", "*", "[a]", "_", "_a", "a%b", "a%bc", "a\\b", "a_b", "aXb", "A_b", "it's"];
+    put(store, Table::Object, &all).await;
+    for prefix in ["%", "_", "a%", "a_", "a\\", "*", "[", "A", "it'", "a%bcd"] {
+        let mut expected: Vec<_> = all.iter().filter(|key| key.starts_with(prefix)).copied().collect();
+        expected.sort_unstable();
+        assert_eq!(keys(store, prefix, None, 99).await, expected, "{prefix}");
+    }
+}
+
+pub(crate) async fn a_prefix_ends_before_its_successor(store: &dyn Store) {
+    put(store, Table::Object, &["b1", "b1/1", "b1/2", "b10/1", "b2/1", "b"]).await;
+    assert_eq!(keys(store, "b1/", None, 99).await, ["b1/1", "b1/2"]);
+    assert_eq!(keys(store, "b1/", None, 1).await, ["b1/1"]);
+    assert_eq!(keys(store, "b1", None, 99).await, ["b1", "b1/1", "b1/2", "b10/1"]);
+}
+
+pub(crate) async fn unicode_keys_sort_by_their_bytes(store: &dyn Store) {
+    let all =
+        ["z", "é", "é1", "ß", "\u{d7ff}", "\u{e000}", "\u{ffff}x", "😀", "😀b", "\u{10ffff}", "\u{10ffff}z"];
+    put(store, Table::Object, &all).await;
+    let mut ordered = all;
+    ordered.sort_unstable();
+    assert_eq!(keys(store, "", None, 99).await, ordered);
+    assert_eq!(keys(store, "é", None, 99).await, ["é", "é1"]);
+    assert_eq!(keys(store, "😀", None, 99).await, ["😀", "😀b"]);
+    assert_eq!(keys(store, "\u{d7ff}", None, 99).await, ["\u{d7ff}"]);
+    assert_eq!(keys(store, "\u{10ffff}", None, 99).await, ["\u{10ffff}", "\u{10ffff}z"]);
+    assert_eq!(keys(store, "😀", Some("😀"), 99).await, ["😀b"]);
+}
+
+pub(crate) async fn after_bounds_a_prefix_from_both_sides(store: &dyn Store) {
+    put(store, Table::Object, &["a", "b", "ba", "bb", "c"]).await;
+    assert_eq!(keys(store, "b", Some("a"), 99).await, ["b", "ba", "bb"]);
+    assert_eq!(keys(store, "b", Some("b"), 99).await, ["ba", "bb"]);
+    assert_eq!(keys(store, "b", Some("b0"), 99).await, ["ba", "bb"]);
+    assert_eq!(keys(store, "b", Some("bb"), 99).await, Vec::<String>::new());
+    assert_eq!(keys(store, "b", Some("c"), 99).await, Vec::<String>::new());
+}
+
+pub(crate) async fn an_empty_key_is_a_key(store: &dyn Store) {
+    put(store, Table::Object, &["", "a"]).await;
+    assert_eq!(keys(store, "", None, 99).await, ["", "a"]);
+    assert_eq!(keys(store, "", Some(""), 99).await, ["a"]);
+}
+
+pub(crate) async fn only_transient_tables_take_rows_without_an_entry(store: &dyn Store) {
+    for table in Table::ALL {
+        let result = store.put_transient(table, row("task", "1")).await;
+        if table.is_transient() {
+            result.unwrap();
+            store.put_transient(table, row("task", "2")).await.unwrap();
+            assert_eq!(store.rows(table, "", None, 9).await.unwrap(), [row("task", "2")]);
+        } else {
+            refused(result, ErrorKind::Invalid);
+            assert_eq!(store.rows(table, "", None, 9).await.unwrap(), []);
+        }
+    }
+    assert_eq!(store.head().await.unwrap(), None);
+}
+
+fn any_key() -> impl Strategy<Value = String> {
+    let letters = select(vec!['a', 'b', '%', '_', '\\', '/', 'é', '\u{ffff}', '😀', '\u{10ffff}']);
+    proptest::collection::vec(letters, 0..4).prop_map(String::from_iter)
+}
+
+pub(crate) fn prefix_pages_agree_with_a_plain_filter<F: Future<Output = Backend>>(open: fn() -> F) {
+    let runtime = runtime();
+    let queries = proptest::collection::vec((any_key(), option::of(any_key()), 0..6_usize), 20);
+    TestRunner::new(config(24))
+        .run(&(btree_set(any_key(), 0..40), queries), |(all, queries)| {
+            runtime.block_on(async {
+                let store = open().await;
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                put(&*store, Table::Object, &all).await;
+                for (prefix, after, limit) in queries {
+                    let after = after.as_deref();
+                    let matching = all
+                        .iter()
+                        .filter(|key| key.starts_with(&prefix) && after.is_none_or(|after| **key > after));
+                    let expected: Vec<_> = matching.take(limit).copied().collect();
+                    let answer = keys(&*store, &prefix, after, limit).await;
+                    prop_assert_eq!(answer, expected, "{:?} after {:?}", prefix, after);
+                }
+                Ok(())
+            })
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
+}
