@@ -181,3 +181,23 @@ fn in_snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Res
     let snapshot = connection.unchecked_transaction().map_err(failed)?;
     work(&snapshot)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_writing_connection_syncs_every_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.sqlite");
+        create(&path).unwrap();
+        let connection = open_for_writing(&path, 1_024).unwrap();
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(number("synchronous"), 2, "FULL");
+        assert_eq!(number("fullfsync"), 1);
+        assert_eq!(number("checkpoint_fullfsync"), 1);
+        assert_eq!(number("temp_store"), 2, "memory");
+        assert_eq!(number("wal_autocheckpoint"), i64::from(WAL_PAGES_MAX));
+        assert_eq!(number("cache_size"), -1_024);
+    }
+}

@@ -104,6 +104,17 @@ impl Indexed {
         self.terms.chunks(self.per_block)
     }
 
+    /// The blocks that can hold the term, as far as the first terms tell: those that begin no later and whose next
+    /// block does not begin earlier.
+    fn may_hold(&self, term: u64) -> Vec<usize> {
+        let cut: Vec<&[u64]> = self.cut().collect();
+        let next_is_no_earlier = |position: usize| cut.get(position + 1).is_none_or(|next| next[0] >= term);
+        let (found, others): (Vec<usize>, Vec<usize>) =
+            (0..cut.len()).partition(|position| cut[*position][0] <= term && next_is_no_earlier(*position));
+        assert!(others.iter().all(|position| !cut[*position].contains(&term)), "no block is missed");
+        found
+    }
+
     fn blocks(&self, number: u64, field: u8) -> Vec<PostingBlock> {
         self.cut().zip(0..).map(|(terms, position)| block(number, field, position, terms[0])).collect()
     }
@@ -117,8 +128,6 @@ fn indexed() -> impl Strategy<Value = Indexed> {
     })
 }
 
-/// Every block that holds the term is found, in order; and what is found besides could have held it: it is the one
-/// block that ends before the first of them.
 pub(crate) fn lookups_agree_with_a_brute_force_search<F: Future<Output = Backend>>(open: fn() -> F) {
     let runtime = runtime();
     let store = runtime.block_on(open());
@@ -133,18 +142,9 @@ pub(crate) fn lookups_agree_with_a_brute_force_search<F: Future<Output = Backend
                     let answer = found(&*store, field, term, &[2, 0, 1]).await;
                     let mut expected = Vec::new();
                     for number in [2, 0, 1_u64] {
-                        let cut: Vec<_> = segments[number as usize][usize::from(field)].cut().collect();
-                        // Only first terms are known to the store: a block may hold the term if it begins no later
-                        // and the next block does not begin earlier.
-                        let may_hold = |position: usize| {
-                            cut[position][0] <= term
-                                && cut.get(position + 1).is_none_or(|next| next[0] >= term)
-                        };
-                        for position in 0..cut.len() {
-                            prop_assert!(may_hold(position) || !cut[position].contains(&term));
-                        }
-                        let positions = (0..cut.len()).filter(|position| may_hold(*position));
-                        expected.extend(positions.map(|position| format!("{number}/{field}/{position}")));
+                        let positions = segments[number as usize][usize::from(field)].may_hold(term);
+                        expected
+                            .extend(positions.iter().map(|position| format!("{number}/{field}/{position}")));
                     }
                     prop_assert_eq!(answer, expected, "field {}, term {}", field, term);
                 }
