@@ -213,10 +213,16 @@ impl<'a> LineChecker<'a> {
         let object = self.object;
         if self.entries != object.entries || self.last_seq != Some(object.last_seq) {
             let message = format!(
-                "{} entries up to seq {:?}; the manifest states {} up to {}",
-                self.entries, self.last_seq, object.entries, object.last_seq
+                "{} entries before seq {}; the manifest states {} up to {}",
+                self.entries,
+                self.next_seq(),
+                object.entries,
+                object.last_seq
             );
-            return Err(Problem::at(Reason::EntryMissing, self.next_seq(), &object.key, message));
+            // An object has gaps of its own, so one line less shows only in the count.
+            let inside = self.last_seq == Some(object.last_seq);
+            let seq = if inside { object.first_seq } else { self.next_seq() };
+            return Err(Problem::at(Reason::EntryMissing, seq, &object.key, message));
         }
         if self.bytes_uncompressed != object.bytes_uncompressed {
             return Err(self.changed(format!(
