@@ -1,1 +1,50 @@
-//! The ledger at work: sequencer, search, checkpoints, archive runs, verification.
+//! The ledger at work: taking events, search, checkpoints, archive runs, pruning and verification.
+//!
+//! Everything here is written against traits: the [`store::Store`], a [`Clock`], a [`LastCheckpoint`], object
+//! storage. One task, the sequencer, owns the head; it plans purely and commits once. Absent on purpose: HTTP,
+//! settings files, command lines, SQL, and the byte layout of archives.
+
+mod actor;
+mod archiving;
+mod attestation;
+mod checkpointer;
+mod clock;
+mod cold;
+mod cursor;
+mod engine;
+mod error;
+mod identity;
+mod ledger;
+mod plan;
+mod policy;
+mod posting;
+mod progress;
+mod pruning;
+mod search;
+mod seq_set;
+mod sequencer;
+mod show;
+mod tail;
+mod token;
+mod verify;
+
+pub use actor::Actor;
+pub use archiving::{ArchiveReport, ArchiveRun, BatchSummary, Window};
+pub use checkpointer::{CheckpointFile, LastCheckpoint, SignedCheckpoint};
+pub use clock::{Clock, SystemClock};
+pub use cursor::Page;
+pub use engine::{Engine, EngineState, Parts};
+pub use error::{Error, ErrorKind, Result};
+pub use identity::Identity;
+pub use ledger::Ledger;
+pub use policy::Policy;
+pub use progress::{NoProgress, Progress};
+pub use search::SearchPage;
+pub use sequencer::{Appended, Receipt};
+pub use show::ShownEntry;
+pub use store::Order;
+pub use token::{CreatedToken, NewToken, Principal, Role};
+pub use verify::{Finding, VerifyOptions, VerifyReport, VerifySubject, verify};
+
+/// Entries in a segment: the unit of indexing and dropping, and a full level-1 tile of the tree.
+pub const SEGMENT_ENTRIES: u64 = 65_536;

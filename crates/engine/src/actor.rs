@@ -1,0 +1,23 @@
+/// Who asked for something that the ledger records about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    pub(crate) kind: event::ActorType,
+    pub(crate) id: Option<String>,
+}
+
+impl Actor {
+    /// A person at the command line or in the pages.
+    pub fn user(id: impl Into<String>) -> Self {
+        Self { kind: event::ActorType::User, id: Some(id.into()) }
+    }
+
+    /// A program with a token.
+    pub fn service(id: impl Into<String>) -> Self {
+        Self { kind: event::ActorType::Service, id: Some(id.into()) }
+    }
+
+    /// Strongroom itself.
+    pub fn system() -> Self {
+        Self { kind: event::ActorType::System, id: None }
+    }
+}

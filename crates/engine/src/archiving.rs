@@ -1,0 +1,70 @@
+//! The archive run, in its fixed order: select, write, re-read, manifest, record, prune.
+
+mod batch;
+mod run;
+mod select;
+
+use event::{HotDays, Timestamp};
+use serde::Serialize;
+
+pub(crate) use batch::BatchRow;
+pub use batch::BatchSummary;
+
+/// Which entries are old enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// As the policy says.
+    Policy,
+    /// Recorded longer ago than so many days.
+    HotDays(HotDays),
+    /// Recorded before this instant, which is at most now: the operator's override.
+    Before(Timestamp),
+}
+
+/// What a run is asked to do.
+#[derive(Debug, Clone)]
+pub struct ArchiveRun {
+    /// Which entries are old enough.
+    pub window: Window,
+    /// Archive at most so many entries; the policy's limit still counts.
+    pub limit: Option<u64>,
+    /// Say what would happen, change nothing.
+    pub dry_run: bool,
+    /// By hand: runs although schedules are off, and although there is nothing but retention receipts.
+    pub forced: bool,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ArchiveReport {
+    /// Whether all that was to be done is done.
+    pub ok: bool,
+    /// The batch that was written or finished, or the last of them.
+    pub batch: Option<String>,
+    /// Entries past the window, within the limits of a run.
+    pub considered: u64,
+    /// Entries written to every destination.
+    pub archived: u64,
+    /// Entries read back from every destination and found equal to the tree.
+    pub verified: u64,
+    /// Entries written but not proven.
+    pub unverified: u64,
+    /// Hot copies deleted.
+    pub pruned: u64,
+    /// Entries kept hot by legal holds.
+    pub held: u64,
+    /// Actor directory entries swept.
+    pub actors_deleted: u64,
+    /// Batches completed.
+    pub batches: u64,
+    /// Stored bytes of the objects.
+    pub bytes: u64,
+    /// Bytes of the lines in them.
+    pub bytes_uncompressed: u64,
+    /// Entries recorded strictly before this were eligible.
+    pub cutoff: Option<Timestamp>,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// Whether nothing was changed on purpose.
+    pub dry_run: bool,
+}

@@ -1,0 +1,277 @@
+//! Signing: extend the tiles, re-hash the stored lines, and only then sign.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind as IoErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use merkle::{Checkpoint, CompactRange, Hash, KeyRing, NoteSigner, TileSet, leaf_hash};
+use serde::Serialize;
+use store::{EntryScan, Order};
+use tokio::sync::{Mutex, Notify};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::{Ledger, READ_BYTES, READ_ENTRIES};
+
+/// The tree is signed at most this long after it grew.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// A signed statement of the tree's size and root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignedCheckpoint {
+    /// Entries it covers.
+    pub size: u64,
+    /// Base64 root hash.
+    pub root: String,
+    /// The signed note.
+    pub note: String,
+}
+
+impl SignedCheckpoint {
+    /// Reads a note and checks its signature.
+    pub(crate) fn open(note: String, keys: &KeyRing) -> Result<Self> {
+        let checkpoint = keys.open_checkpoint(note.as_bytes()).map_err(|error| {
+            Error::with_source(ErrorKind::Corrupt, "the stored checkpoint does not verify", error)
+        })?;
+        Ok(Self { size: checkpoint.size, root: checkpoint.root.to_base64(), note })
+    }
+}
+
+/// Where a node remembers the last checkpoint it signed, outside the store: what tells a restored or cut-off ledger
+/// from the one that was signed.
+pub trait LastCheckpoint: Send + Sync + 'static {
+    /// The note that was saved last, if any.
+    fn load(&self) -> Result<Option<String>>;
+    /// Saves a note durably, replacing the one before.
+    fn save(&self, note: &str) -> Result<()>;
+}
+
+/// The last checkpoint in a file of its own.
+#[derive(Debug)]
+pub struct CheckpointFile {
+    path: PathBuf,
+}
+
+impl CheckpointFile {
+    /// A file at this path; it need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    fn failed(&self, error: std::io::Error) -> Error {
+        let message = format!("cannot use the checkpoint file {}", self.path.display());
+        Error::with_source(ErrorKind::Unavailable, message, error)
+    }
+}
+
+impl LastCheckpoint for CheckpointFile {
+    fn load(&self) -> Result<Option<String>> {
+        match fs::read_to_string(&self.path) {
+            Ok(note) => Ok(Some(note)),
+            Err(error) if error.kind() == IoErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn save(&self, note: &str) -> Result<()> {
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let new = self.path.with_extension("new");
+        // Written beside, synced, renamed, directory synced: a crash leaves the old note or the new one, whole.
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(note.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &self.path)?;
+            File::open(directory)?.sync_all()
+        };
+        write().map_err(|error| self.failed(error))
+    }
+}
+
+/// Signs checkpoints; one at a time.
+pub(crate) struct Checkpointer {
+    ledger: Ledger,
+    signer: Arc<NoteSigner>,
+    state: Mutex<State>,
+    grown: Notify,
+    stopped: std::sync::Mutex<Option<String>>,
+}
+
+/// What has been signed, as the next signature needs it.
+struct State {
+    edge: TileSet,
+    range: CompactRange,
+    newest: Option<SignedCheckpoint>,
+}
+
+impl Checkpointer {
+    /// Takes up where the ledger's checkpoint, the checkpoint file and the archive are; refuses a ledger that holds
+    /// less than any of them says.
+    pub(crate) async fn open(ledger: Ledger, signer: Arc<NoteSigner>, archived: Option<u64>) -> Result<Self> {
+        let newest = ledger.checkpoint().await?;
+        let size = newest.as_ref().map_or(0, |checkpoint| checkpoint.size);
+        check_not_truncated(ledger.tree_size(), size, "its own checkpoint")?;
+        if let Some(archived) = archived {
+            check_not_truncated(ledger.tree_size(), archived, "its archive")?;
+        }
+        let edge = ledger.tile_set(TileSet::needed_for_range(size)).await?;
+        let range = edge.compact_range(size)?;
+        if newest.as_ref().is_some_and(|checkpoint| checkpoint.root != range.root().to_base64()) {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the tiles do not lead to the signed root: run verify",
+            ));
+        }
+        let state = Mutex::new(State { edge, range, newest });
+        let checkpointer =
+            Self { ledger, signer, state, grown: Notify::new(), stopped: std::sync::Mutex::new(None) };
+        checkpointer.check_last().await?;
+        Ok(checkpointer)
+    }
+
+    /// The ledger must lead to the root that this node signed last, wherever the store's own checkpoint stands.
+    async fn check_last(&self) -> Result<()> {
+        let Some(note) = self.ledger.inner.last_checkpoint.load()? else { return Ok(()) };
+        let last = self.ledger.inner.keys.open_checkpoint(note.as_bytes()).map_err(|error| {
+            Error::with_source(ErrorKind::Corrupt, "the checkpoint file does not verify", error)
+        })?;
+        check_not_truncated(self.ledger.tree_size(), last.size, "the checkpoint file beside it")?;
+        let state = self.state.lock().await;
+        let root = if last.size <= state.range.size() {
+            let tiles = self.ledger.tile_set(TileSet::needed_for_range(last.size)).await?;
+            tiles.root(last.size)?
+        } else {
+            let mut range = state.range.clone();
+            self.rehash(range.size()..last.size, |_, leaf| range.append(leaf)).await?;
+            range.root()
+        };
+        if root != last.root {
+            return Err(Error::new(
+                ErrorKind::Truncated,
+                format!(
+                    "log-truncated: up to {} entries the ledger is not the one that was signed (another root). {WAY_OUT}",
+                    last.size
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Why signing has stopped, if it has.
+    pub(crate) fn stopped(&self) -> Option<String> {
+        self.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// The tree grew.
+    pub(crate) fn nudge(&self) {
+        self.grown.notify_one();
+    }
+
+    /// Signs whenever the tree grew, until cancelled.
+    pub(crate) async fn run(&self) {
+        loop {
+            self.grown.notified().await;
+            if let Err(error) = self.sign().await {
+                tracing::error!(error = &error as &dyn std::error::Error, "signing failed");
+                self.grown.notify_one();
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
+    }
+
+    /// Signs the tree as it is now, if it grew since the last time.
+    pub(crate) async fn sign(&self) -> Result<SignedCheckpoint> {
+        let mut state = self.state.lock().await;
+        let target = self.ledger.view().head.range.clone();
+        if let Some(newest) = state.newest.as_ref().filter(|newest| newest.size == target.size()) {
+            return Ok(newest.clone());
+        }
+        let signed = self.sign_at(&mut state, &target).await;
+        *self.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            signed.as_ref().err().map(ToString::to_string);
+        signed
+    }
+
+    async fn sign_at(&self, state: &mut State, target: &CompactRange) -> Result<SignedCheckpoint> {
+        let from = state.range.size();
+        let mut leaves: Vec<Hash> = Vec::with_capacity((target.size() - from) as usize);
+        // What is signed is what the store gives back, not what was once sent to it.
+        self.rehash(from..target.size(), |_, leaf| leaves.push(leaf)).await?;
+        let mut range = state.range.clone();
+        leaves.iter().for_each(|leaf| range.append(*leaf));
+        if &range != target {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("entry-changed: entries {from} to {} are not what was accepted", target.size() - 1),
+            ));
+        }
+        let mut edge = state.edge.clone();
+        let changed = edge.extend(from, &leaves)?;
+        let checkpoint = Checkpoint {
+            origin: self.ledger.identity().origin.clone(),
+            size: target.size(),
+            root: range.root(),
+            extensions: Vec::new(),
+        };
+        let note = checkpoint.sign(&self.signer).map_err(|error| {
+            Error::with_source(ErrorKind::Internal, "the checkpoint could not be signed", error)
+        })?;
+        // First the file outside the store: from here on no older copy of the store is taken for this ledger.
+        self.ledger.inner.last_checkpoint.save(&note)?;
+        let tiles = changed
+            .iter()
+            .filter_map(|id| Some(store::Tile { key: (id.level, id.number), hashes: edge.tile_bytes(id)? }));
+        let stored = store::Checkpoint { size: target.size(), note: note.clone() };
+        self.ledger.store().publish(tiles.collect(), stored).await?;
+        edge.retain_edge(target.size());
+        let signed = SignedCheckpoint { size: target.size(), root: range.root().to_base64(), note };
+        *state = State { edge, range, newest: Some(signed.clone()) };
+        Ok(signed)
+    }
+
+    /// Reads lines back from the store and hashes them, in order, without a gap.
+    async fn rehash(&self, range: std::ops::Range<u64>, mut leaf: impl FnMut(u64, Hash)) -> Result<()> {
+        let mut next = range.start;
+        while next < range.end {
+            let scan = EntryScan {
+                range: next..range.end,
+                order: Order::Ascending,
+                rows_max: READ_ENTRIES,
+                bytes_max: READ_BYTES,
+            };
+            let entries = self.ledger.store().entries(scan).await?;
+            if entries.is_empty() {
+                return Err(Error::new(ErrorKind::Corrupt, format!("entry-missing: entry {next} is gone")));
+            }
+            let view = self.ledger.view();
+            for entry in entries {
+                if entry.seq != next {
+                    return Err(Error::new(
+                        ErrorKind::Corrupt,
+                        format!("entry-missing: entry {next} is gone"),
+                    ));
+                }
+                let hash = leaf_hash(&entry.line);
+                if view.tail.leaf(next).is_some_and(|accepted| accepted != hash) {
+                    let message = format!("entry-changed: entry {next} is not what was accepted");
+                    return Err(Error::new(ErrorKind::Corrupt, message));
+                }
+                leaf(next, hash);
+                next += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+const WAY_OUT: &str = "Nothing is signed or accepted. Restore the newest copy of the ledger; if there is none, keep \
+                       this one and its archive as they are and start a new ledger beside them";
+
+fn check_not_truncated(size: u64, signed: u64, by: &str) -> Result<()> {
+    if signed <= size {
+        return Ok(());
+    }
+    let message = format!("log-truncated: the ledger holds {size} entries, {by} covers {signed}. {WAY_OUT}");
+    Err(Error::new(ErrorKind::Truncated, message))
+}

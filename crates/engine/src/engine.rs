@@ -1,0 +1,442 @@
+//! The engine: a ledger that takes events, with its tasks.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use archive::Destination;
+use event::{Event, Timestamp, Violation};
+use merkle::NoteSigner;
+use rand::{Rng as _, rngs::StdRng};
+use serde_json::{Map, Value, json};
+use store::{Commit, Prune, Row, RowChange, Store, Table};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::actor::Actor;
+use crate::attestation::{Statement, event_for};
+use crate::checkpointer::{Checkpointer, LastCheckpoint, SignedCheckpoint};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::identity::{IDENTITY_KEY, Identity};
+use crate::ledger::Ledger;
+use crate::plan::{Keyed, Placed, PlanHead, Work, plan};
+use crate::policy::Policy;
+use crate::progress::Progress;
+use crate::sequencer::{Answer, Appended, Queued, Receipt, Sequencer};
+use crate::token::{CreatedToken, NewToken, TokenRow, fingerprint, secret_text};
+use crate::verify::{VerifyOptions, VerifyReport};
+
+/// The queue's byte budget is counted in units of this size, because a semaphore counts in 32 bits.
+const BUDGET_UNIT_BYTES: u64 = 1_024;
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The ledger's rows.
+    pub store: Arc<dyn Store>,
+    /// The key that signs for the ledger.
+    pub signer: Arc<NoteSigner>,
+    /// Where the last signed checkpoint is remembered outside the store.
+    pub last_checkpoint: Arc<dyn LastCheckpoint>,
+    /// Where batches go; all of them must confirm.
+    pub destinations: Vec<Destination>,
+    /// A directory for the objects of a batch in the making.
+    pub staging: PathBuf,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// What the operator decided.
+    pub policy: Policy,
+}
+
+/// What an operator should know about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineState {
+    /// Why nothing is signed any more, if so.
+    pub signing_stopped: Option<String>,
+    /// Why nothing is accepted any more, if so.
+    pub failed: Option<String>,
+}
+
+/// A ledger that takes events. Cheap to clone; one for each data directory.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<EngineInner>,
+}
+
+pub(crate) struct EngineInner {
+    ledger: Ledger,
+    checkpointer: Arc<Checkpointer>,
+    pub(crate) signer: Arc<NoteSigner>,
+    pub(crate) staging: PathBuf,
+    /// Held by the archive run under way.
+    pub(crate) archiving: tokio::sync::Mutex<()>,
+    /// Sealing a segment and pruning it exclude each other: both decide whether its index is wanted.
+    pub(crate) segment_changes: Arc<tokio::sync::Mutex<()>>,
+    queue: Mutex<Option<mpsc::UnboundedSender<Queued>>>,
+    budget: Arc<Semaphore>,
+    random: Mutex<StdRng>,
+    failed: watch::Receiver<Option<String>>,
+    sequencer: Mutex<Option<JoinHandle<()>>>,
+    background: Vec<JoinHandle<()>>,
+}
+
+impl Drop for EngineInner {
+    fn drop(&mut self) {
+        self.background.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Engine {
+    /// Makes a ledger in a store that has none: its first commit holds who it is.
+    pub async fn create(parts: Parts, actor: &Actor) -> Result<Self> {
+        if parts.store.head().await?.is_some() {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "there is a ledger already: it keeps its key and origin",
+            ));
+        }
+        let identity = Identity {
+            origin: parts.signer.name().to_owned(),
+            vkeys: vec![parts.signer.verifier().to_string()],
+        };
+        let now = parts.clock.now();
+        let body = serde_json::to_string(&identity).map_err(|error| {
+            Error::with_source(ErrorKind::Internal, "the identity cannot be written", error)
+        })?;
+        let rows = vec![RowChange::Put(Table::Identity, Row { key: IDENTITY_KEY.into(), body })];
+        let mut details = Map::new();
+        details.insert("origin".into(), json!(identity.origin));
+        details.insert("vkeys".into(), json!(identity.vkeys));
+        let target = ("ledger", identity.origin.as_str());
+        let statement = Statement { action: "ledger.created", actor, target, details };
+        let mut rng: StdRng = rand::make_rng();
+        let event = event_for(statement, &rows, uuid_v7(now, &mut rng), now)?;
+        let head = PlanHead { range: merkle::CompactRange::new(), recorded_at: now, hold_version: 0 };
+        let mut works = [Work { events: vec![event.into()], rows, prune: None }];
+        let planned = plan(&head, &mut works, &std::collections::HashMap::new(), now, &parts.policy);
+        planned.answers.into_iter().collect::<Result<Vec<_>>>()?;
+        let commit: Commit = planned.commit;
+        parts.store.commit(commit).await?;
+        Self::open(parts).await
+    }
+
+    /// Opens a ledger for taking events. Refuses a key that the ledger does not list, and a ledger that holds less
+    /// than was signed for it.
+    pub async fn open(parts: Parts) -> Result<Self> {
+        let ledger = Ledger::open_read_only(
+            parts.store.clone(),
+            parts.destinations,
+            parts.last_checkpoint,
+            parts.clock,
+            parts.policy,
+        )
+        .await?;
+        let vkey = parts.signer.verifier().to_string();
+        if !ledger.identity().vkeys.contains(&vkey) {
+            let message = format!(
+                "the signing key ({vkey}) is not one of this ledger's ({}): put its own key back",
+                ledger.identity().vkeys.join(", ")
+            );
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        let archived = ledger
+            .batch_rows()
+            .await?
+            .iter()
+            .filter(|row| row.is_complete())
+            .map(|row| row.plan.size())
+            .max();
+        let checkpointer =
+            Arc::new(Checkpointer::open(ledger.clone(), parts.signer.clone(), archived).await?);
+        let sealing = Arc::new(Notify::new());
+        let segment_changes = Arc::new(tokio::sync::Mutex::new(()));
+        let (queue, queued) = mpsc::unbounded_channel();
+        let (failing, failed) = watch::channel(None);
+        let sequencer = Sequencer {
+            ledger: ledger.clone(),
+            checkpointer: checkpointer.clone(),
+            sealing: sealing.clone(),
+            queue: queued,
+            failed: failing,
+        };
+        // At start-up there may be entries that were acknowledged and not yet signed, and full segments.
+        checkpointer.sign().await?;
+        sealing.notify_one();
+        let signing = checkpointer.clone();
+        let background = vec![
+            tokio::spawn(async move { signing.run().await }),
+            tokio::spawn(seal_segments(ledger.clone(), sealing, segment_changes.clone())),
+        ];
+        let units = (ledger.inner.policy.queue_bytes_max / BUDGET_UNIT_BYTES).max(1);
+        let budget = Semaphore::new(usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS));
+        let inner = EngineInner {
+            ledger,
+            checkpointer,
+            signer: parts.signer,
+            staging: parts.staging,
+            archiving: tokio::sync::Mutex::new(()),
+            segment_changes,
+            queue: Mutex::new(Some(queue)),
+            budget: Arc::new(budget),
+            random: Mutex::new(rand::make_rng()),
+            failed,
+            sequencer: Mutex::new(Some(tokio::spawn(sequencer.run()))),
+            background,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The ledger, for reading.
+    pub fn ledger(&self) -> &Ledger {
+        &self.inner.ledger
+    }
+
+    /// Appends events, all or none; answers once they are durable and sequenced.
+    pub async fn append(&self, mut events: Vec<Event>) -> Result<Appended> {
+        let limits = self.ledger().limits();
+        if events.len() > limits.batch_events_max {
+            let message =
+                format!("{} events at once, at most {} are taken", events.len(), limits.batch_events_max);
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        let reserved: Vec<Violation> = events
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| event.is_reserved())
+            .map(|(position, _)| {
+                let message = "this tenant and source are the ledger's own: use others";
+                Violation::new("tenant", "reserved", message).at(position)
+            })
+            .collect();
+        if !reserved.is_empty() {
+            return Err(Error::with_violations(
+                ErrorKind::Forbidden,
+                "a tenant or source is reserved",
+                reserved,
+            ));
+        }
+        self.assign_ids(&mut events);
+        let submitted_ids: Vec<Option<String>> =
+            events.iter().map(|event| event.event_id().map(str::to_owned)).collect();
+        let bytes = events.iter().map(Event::bytes).sum();
+        let room = self.room(bytes)?;
+        let work =
+            Work { events: events.into_iter().map(Keyed::from).collect(), rows: Vec::new(), prune: None };
+        let (placed, tree_size) = self.submit(work, bytes, Some(room)).await?;
+        let receipts = self.receipts(placed, submitted_ids).await?;
+        Ok(Appended { receipts, tree_size })
+    }
+
+    fn assign_ids(&self, events: &mut [Event]) {
+        if events.iter().all(|event| event.event_id().is_some()) {
+            return;
+        }
+        let now = self.ledger().now();
+        let mut random = self.inner.random.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in events.iter_mut().filter(|event| event.event_id().is_none()) {
+            event.assign_event_id(uuid_v7(now, &mut random));
+        }
+    }
+
+    /// A share of the queue for so many bytes, or the refusal that tells the caller to come back.
+    fn room(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit> {
+        let most = self.ledger().inner.policy.queue_bytes_max / BUDGET_UNIT_BYTES;
+        let units = (bytes as u64).div_ceil(BUDGET_UNIT_BYTES).min(most.max(1));
+        self.inner.budget.clone().try_acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)).map_err(
+            |_| Error::new(ErrorKind::Overloaded, "too many events wait to be committed: retry in a moment"),
+        )
+    }
+
+    async fn submit(
+        &self,
+        work: Work,
+        bytes: usize,
+        room: Option<tokio::sync::OwnedSemaphorePermit>,
+    ) -> Answer {
+        let closed = || Error::new(ErrorKind::Unavailable, "the ledger is shutting down");
+        let (answer, answered) = oneshot::channel();
+        let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let queued = Queued { work, bytes, answer, _room: room };
+        queue.ok_or_else(closed)?.send(queued).map_err(|_| closed())?;
+        answered.await.map_err(|_| {
+            Error::new(ErrorKind::OutcomeUnknown, "outcome unknown: retry with the same event_id")
+        })?
+    }
+
+    /// Receipts for placed events; those of duplicates are read from the entries they repeat.
+    async fn receipts(&self, placed: Vec<Placed>, ids: Vec<Option<String>>) -> Result<Vec<Receipt>> {
+        let mut receipts = Vec::with_capacity(placed.len());
+        for (place, event_id) in placed.into_iter().zip(ids) {
+            receipts.push(match place {
+                Placed::New { seq, leaf } => {
+                    Receipt { event_id, seq, leaf_hash: leaf.to_string(), duplicate: false }
+                }
+                Placed::Duplicate { seq } => self.duplicate_receipt(seq).await?,
+            });
+        }
+        Ok(receipts)
+    }
+
+    async fn duplicate_receipt(&self, seq: u64) -> Result<Receipt> {
+        let corrupt = |message: String| Error::new(ErrorKind::Corrupt, message);
+        if let Some(entry) = self.ledger().store().entries_at(vec![seq]).await?.pop() {
+            let fields = event::EntryFields::parse(&entry.line)
+                .map_err(|_| corrupt(format!("the line of entry {seq} cannot be read: run verify")))?;
+            let leaf_hash = merkle::leaf_hash(&entry.line).to_string();
+            return Ok(Receipt {
+                event_id: Some(fields.event_id.into_owned()),
+                seq,
+                leaf_hash,
+                duplicate: true,
+            });
+        }
+        let tile = merkle::TileId { level: 0, number: seq / merkle::TILE_WIDTH };
+        let leaf = self.ledger().tile_set([tile]).await?.leaf(seq);
+        let leaf = leaf.ok_or_else(|| corrupt(format!("the tree has no leaf {seq}: run verify")))?;
+        Ok(Receipt { event_id: None, seq, leaf_hash: leaf.to_string(), duplicate: true })
+    }
+
+    /// Commits a change of control rows (and pruning) with the entry that attests it.
+    pub(crate) async fn state_change(
+        &self,
+        action: &'static str,
+        actor: &Actor,
+        target: (&'static str, &str),
+        details: Value,
+        rows: Vec<RowChange>,
+        prune: Option<Prune>,
+    ) -> Result<u64> {
+        let _segments = match &prune {
+            Some(_) => Some(self.inner.segment_changes.lock().await),
+            None => None,
+        };
+        let details = match details {
+            Value::Object(details) => details,
+            _ => Map::new(),
+        };
+        let now = self.ledger().now();
+        let event_id = {
+            let mut random = self.inner.random.lock().unwrap_or_else(PoisonError::into_inner);
+            uuid_v7(now, &mut random)
+        };
+        let event = event_for(Statement { action, actor, target, details }, &rows, event_id, now)?;
+        let bytes = event.bytes();
+        let work = Work { events: vec![event.into()], rows, prune };
+        let (placed, _) = self.submit(work, bytes, None).await?;
+        match placed.first() {
+            Some(Placed::New { seq, .. } | Placed::Duplicate { seq }) => Ok(*seq),
+            None => Err(Error::new(ErrorKind::Internal, "a state change was not placed")),
+        }
+    }
+
+    /// Signs the tree as it is now and answers the newest checkpoint.
+    pub async fn checkpoint(&self) -> Result<SignedCheckpoint> {
+        self.inner.checkpointer.sign().await
+    }
+
+    /// Makes an API token; its secret is in the answer and nowhere else.
+    pub async fn create_token(&self, new: NewToken, actor: &Actor) -> Result<CreatedToken> {
+        let now = self.ledger().now();
+        let expires_at = match new.days {
+            None => None,
+            Some(days) => Some(now.checked_add_days(i64::from(days)).ok_or_else(|| {
+                Error::new(ErrorKind::Invalid, format!("{days} days from now is no date: give fewer days"))
+            })?),
+        };
+        let secret = secret_text(self.random());
+        let (key, hash) = fingerprint(&secret);
+        let row = TokenRow {
+            id: format!("tok_{}", merkle::Hash(self.random())).chars().take(20).collect(),
+            name: new.name,
+            role: new.role,
+            tenant: new.tenant,
+            created_at: now,
+            expires_at,
+            sha256: merkle::Hash(hash).to_string(),
+        };
+        let body = serde_json::to_string(&row).map_err(|error| {
+            Error::with_source(ErrorKind::Internal, "a token row cannot be written", error)
+        })?;
+        let details =
+            json!({ "name": row.name, "role": row.role, "tenant": row.tenant, "expires_at": expires_at });
+        let changes = vec![RowChange::Put(Table::Token, Row { key, body })];
+        self.state_change("token.created", actor, ("token", &row.id), details, changes, None).await?;
+        let TokenRow { id, name, role, tenant, .. } = row;
+        Ok(CreatedToken { id, name, role, tenant, expires_at, token: secret })
+    }
+
+    /// Checks the whole ledger, and records when that was.
+    pub async fn verify(&self, options: &VerifyOptions, progress: &dyn Progress) -> Result<VerifyReport> {
+        let report = self.ledger().verify(options, progress).await?;
+        report.record(self.ledger().store()).await?;
+        Ok(report)
+    }
+
+    /// What an operator should know about.
+    pub fn state(&self) -> EngineState {
+        EngineState {
+            signing_stopped: self.inner.checkpointer.stopped(),
+            failed: self.inner.failed.borrow().clone(),
+        }
+    }
+
+    /// Resolves with the reason when the process must end itself.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.inner.failed.clone();
+        match failed.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // The sequencer ended because of a shutdown, not of a failure.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Takes no more events, commits what waits, signs, and stops.
+    pub async fn shutdown(self) -> Result<()> {
+        self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sequencer = self.inner.sequencer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sequencer) = sequencer {
+            sequencer.await.map_err(|error| {
+                Error::with_source(ErrorKind::Internal, "the sequencer was interrupted", error)
+            })?;
+        }
+        let signed = self.checkpoint().await.map(|_| ());
+        self.inner.background.iter().for_each(JoinHandle::abort);
+        signed
+    }
+
+    pub(crate) fn random<const BYTES: usize>(&self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        self.inner.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+/// Seals full segments whenever there are any.
+async fn seal_segments(ledger: Ledger, wake: Arc<Notify>, segment_changes: Arc<tokio::sync::Mutex<()>>) {
+    loop {
+        wake.notified().await;
+        loop {
+            let _segments = segment_changes.lock().await;
+            let Some(full) = ledger.view().tail.next_to_seal() else { break };
+            let number = full.number();
+            let sealed = tokio::task::spawn_blocking(move || full.seal()).await;
+            let Ok((segment, postings)) = sealed else { break };
+            if let Err(error) = ledger.store().seal(segment.clone(), postings).await {
+                // The tail keeps answering for it; the next full segment or start tries again.
+                tracing::error!(error = &error as &dyn std::error::Error, segment = number, "sealing failed");
+                break;
+            }
+            let mut view = ledger.view_mut();
+            if view.segments.len() as u64 == number {
+                view.segments.push(segment);
+            }
+            view.tail.drop_sealed(number);
+        }
+    }
+}
+
+fn uuid_v7(now: Timestamp, random: &mut StdRng) -> String {
+    let mut bytes = [0; 10];
+    random.fill_bytes(&mut bytes);
+    let millis = u64::try_from(now.micros() / 1_000).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().to_string()
+}

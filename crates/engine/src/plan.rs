@@ -1,0 +1,234 @@
+//! The pure step of taking events: from a head, events and a time to everything that one commit writes.
+
+use std::collections::HashMap;
+
+use event::{Event, Key16, Keys, Timestamp, Violation};
+use merkle::{CompactRange, leaf_hash};
+use store::{Commit, Head, KeyRow, Prune, RowChange};
+
+use crate::error::{Error, ErrorKind};
+use crate::policy::Policy;
+use crate::tail::TailRow;
+
+/// The ledger's end, as planning needs it.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanHead {
+    pub(crate) range: CompactRange,
+    pub(crate) recorded_at: Timestamp,
+    pub(crate) hold_version: u64,
+}
+
+impl PlanHead {
+    pub(crate) fn size(&self) -> u64 {
+        self.range.size()
+    }
+}
+
+/// An event with its dedup keys, which cost a hash each and so are computed once, by the caller.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    pub(crate) event: Event,
+    pub(crate) keys: Keys,
+}
+
+impl From<Event> for Keyed {
+    fn from(event: Event) -> Self {
+        let keys = event.keys();
+        Self { event, keys }
+    }
+}
+
+/// What one caller wants committed together.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) events: Vec<Keyed>,
+    /// Control rows that the events attest.
+    pub(crate) rows: Vec<RowChange>,
+    pub(crate) prune: Option<Prune>,
+}
+
+/// Where one submitted event ended up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// A new entry.
+    New { seq: u64, leaf: merkle::Hash },
+    /// Already there, with the same content.
+    Duplicate { seq: u64 },
+}
+
+/// Everything that one commit writes, and what its callers are to be told.
+#[derive(Debug)]
+pub(crate) struct CommitPlan {
+    pub(crate) commit: Commit,
+    pub(crate) head: PlanHead,
+    pub(crate) tail: Vec<TailRow>,
+    /// For each work, in order: its events' places, or why all of it was refused.
+    pub(crate) answers: Vec<Result<Vec<Placed>, Error>>,
+}
+
+/// Plans one commit. `found` holds the stored dedup keys among those of the events.
+pub(crate) fn plan(
+    head: &PlanHead,
+    works: &mut [Work],
+    found: &HashMap<Key16, KeyRow>,
+    now: Timestamp,
+    policy: &Policy,
+) -> CommitPlan {
+    let recorded_at = now.max(head.recorded_at);
+    let mut planning = Planning {
+        policy,
+        found,
+        recorded_at,
+        range: head.range.clone(),
+        new_keys: HashMap::new(),
+        lines: Vec::new(),
+        keys: Vec::new(),
+        tail: Vec::new(),
+    };
+    let mut rows = Vec::new();
+    let mut prune = None;
+    let answers = works
+        .iter_mut()
+        .map(|work| {
+            let placed = planning.place(&work.events)?;
+            rows.append(&mut work.rows);
+            // The sequencer plans at most one pruning work a commit.
+            prune = prune.take().or(work.prune.take());
+            Ok(placed)
+        })
+        .collect();
+    let next = PlanHead { range: planning.range, recorded_at, hold_version: head.hold_version };
+    let commit = Commit {
+        expected_size: head.size(),
+        lines: planning.lines,
+        keys: planning.keys,
+        head: Head {
+            size: next.size(),
+            range: next.range.to_bytes(),
+            recorded_at: recorded_at.micros(),
+            hold_version: next.hold_version,
+        },
+        rows,
+        prune,
+    };
+    CommitPlan { commit, head: next, tail: planning.tail, answers }
+}
+
+struct Planning<'a> {
+    policy: &'a Policy,
+    found: &'a HashMap<Key16, KeyRow>,
+    recorded_at: Timestamp,
+    range: CompactRange,
+    /// Keys of entries that this commit adds.
+    new_keys: HashMap<Key16, KeyRow>,
+    lines: Vec<Vec<u8>>,
+    keys: Vec<KeyRow>,
+    tail: Vec<TailRow>,
+}
+
+impl Planning<'_> {
+    /// Places all events of one work, or none: nothing is kept of a work that is refused.
+    fn place(&mut self, events: &[Keyed]) -> Result<Vec<Placed>, Error> {
+        let mut placed = Vec::with_capacity(events.len());
+        let mut own_keys: Vec<KeyRow> = Vec::with_capacity(events.len());
+        let mut conflicts = Vec::new();
+        let mut invalid = Vec::new();
+        let first_seq = self.range.size();
+        let mut next_seq = first_seq;
+        for (position, Keyed { event, keys }) in events.iter().enumerate() {
+            match self.find(event, keys, position) {
+                Err(violation) => conflicts.push(violation),
+                Ok(Some(row)) => placed.push(Placed::Duplicate { seq: row.seq }),
+                Ok(None) => {
+                    if let Some(violation) = self.retention_violation(event, position) {
+                        invalid.push(violation);
+                    }
+                    for key in [keys.event, keys.external].into_iter().flatten() {
+                        let row = KeyRow { key, seq: next_seq, content: event.content_hash() };
+                        self.new_keys.insert(key, row);
+                        own_keys.push(row);
+                    }
+                    placed.push(Placed::New { seq: next_seq, leaf: merkle::empty_root() });
+                    next_seq += 1;
+                }
+            }
+        }
+        let refused = if !conflicts.is_empty() {
+            Some((ErrorKind::Conflict, "another event has this id and other content", conflicts))
+        } else if !invalid.is_empty() {
+            Some((ErrorKind::Invalid, "the events are not valid", invalid))
+        } else {
+            None
+        };
+        if let Some((kind, message, violations)) = refused {
+            own_keys.iter().for_each(|row| {
+                self.new_keys.remove(&row.key);
+            });
+            return Err(Error::with_violations(kind, message, violations));
+        }
+        for (Keyed { event, .. }, place) in events.iter().zip(&mut placed) {
+            if let Placed::New { seq, leaf } = place {
+                *leaf = self.append(event, *seq);
+            }
+        }
+        self.keys.extend(own_keys);
+        Ok(placed)
+    }
+
+    /// The entry that already holds this event, if any; a violation where its keys tell different stories.
+    fn find(&self, event: &Event, keys: &Keys, position: usize) -> Result<Option<KeyRow>, Violation> {
+        let look_up = |key: Option<Key16>| {
+            key.and_then(|key| self.new_keys.get(&key).or_else(|| self.found.get(&key))).copied()
+        };
+        let (by_event, by_external) = (look_up(keys.event), look_up(keys.external));
+        let (row, member) = match (by_event, by_external) {
+            (None, None) => return Ok(None),
+            (Some(one), Some(other)) if one.seq != other.seq => {
+                let message = format!(
+                    "event_id is that of entry {}, source and external_id are those of entry {}",
+                    one.seq, other.seq
+                );
+                return Err(Violation::new("event_id", "conflict", message).at(position));
+            }
+            (Some(row), _) => (row, "event_id"),
+            (None, Some(row)) => (row, "external_id"),
+        };
+        if row.content != event.content_hash() {
+            let message = format!(
+                "entry {} has this {member} and other content: send the same content, or a new {member}",
+                row.seq
+            );
+            return Err(Violation::new(member, "conflict", message).at(position));
+        }
+        Ok(Some(row))
+    }
+
+    fn retention_violation(&self, event: &Event, position: usize) -> Option<Violation> {
+        let asked = event.retention_until()?;
+        let policy = self.policy.retention_until(event.stream(), self.recorded_at);
+        let message = match policy {
+            Some(least) if asked >= least => return None,
+            Some(least) => {
+                format!("retention_until is {asked}, the stream's policy keeps entries until {least}")
+            }
+            None => format!("retention_until is {asked}, the stream's policy keeps entries for ever"),
+        };
+        Some(Violation::new("retention_until", "shorter_than_policy", message).at(position))
+    }
+
+    fn append(&mut self, event: &Event, seq: u64) -> merkle::Hash {
+        let default_until = self.policy.retention_until(event.stream(), self.recorded_at);
+        let mut line = Vec::with_capacity(event.bytes() + 128);
+        event.write_line(seq, self.recorded_at, default_until, &mut line);
+        let leaf = leaf_hash(&line);
+        self.range.append(leaf);
+        self.lines.push(line);
+        self.tail.push(TailRow {
+            terms: event.terms(),
+            recorded_at: self.recorded_at,
+            occurred_at: event.occurred_at(),
+            leaf,
+        });
+        leaf
+    }
+}

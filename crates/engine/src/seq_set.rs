@@ -1,0 +1,113 @@
+//! A set of seqs as sorted, disjoint, non-adjacent ranges.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// The seqs that were pruned. Without holds it is one range from 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SeqSet {
+    /// start → end (exclusive)
+    ranges: BTreeMap<u64, u64>,
+}
+
+impl SeqSet {
+    pub(crate) fn insert(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let (mut start, mut end) = (range.start, range.end);
+        let touching: Vec<u64> = self
+            .ranges
+            .range(..=end)
+            .rev()
+            .take_while(|(_, other_end)| **other_end >= start)
+            .map(|(other_start, _)| *other_start)
+            .collect();
+        for other_start in touching {
+            if let Some(other_end) = self.ranges.remove(&other_start) {
+                start = start.min(other_start);
+                end = end.max(other_end);
+            }
+        }
+        self.ranges.insert(start, end);
+    }
+
+    pub(crate) fn contains(&self, seq: u64) -> bool {
+        self.ranges.range(..=seq).next_back().is_some_and(|(_, end)| seq < *end)
+    }
+
+    pub(crate) fn covers(&self, range: &Range<u64>) -> bool {
+        range.is_empty()
+            || self.ranges.range(..=range.start).next_back().is_some_and(|(_, end)| range.end <= *end)
+    }
+
+    /// Whether any seq of the range is in the set.
+    pub(crate) fn touches(&self, range: &Range<u64>) -> bool {
+        self.ranges.range(..range.end).next_back().is_some_and(|(_, end)| range.start < *end)
+    }
+
+    /// The parts of `range` that are not in the set, in order.
+    pub(crate) fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut next = range.start;
+        let first = self.ranges.range(..=range.start).next_back().map_or(range.start, |(start, _)| *start);
+        for (&start, &end) in self.ranges.range(first..range.end) {
+            if start > next {
+                gaps.push(next..start.min(range.end));
+            }
+            next = next.max(end);
+        }
+        if next < range.end {
+            gaps.push(next..range.end);
+        }
+        gaps
+    }
+
+    /// The least seq from which on nothing is in the set.
+    pub(crate) fn end(&self) -> u64 {
+        self.ranges.last_key_value().map_or(0, |(_, end)| *end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SeqSet;
+
+    #[test]
+    fn ranges_merge_and_gaps_are_what_is_left() {
+        let mut set = SeqSet::default();
+        set.insert(10..20);
+        set.insert(30..40);
+        assert_eq!(set.gaps(0..50), vec![0..10, 20..30, 40..50]);
+        set.insert(20..30);
+        assert_eq!(set.gaps(5..45), vec![5..10, 40..45]);
+        assert!(set.covers(&(10..40)) && !set.covers(&(9..40)) && !set.covers(&(10..41)));
+        assert!(set.contains(39) && !set.contains(40) && set.touches(&(0..11)) && !set.touches(&(40..60)));
+        set.insert(0..5);
+        set.insert(2..12);
+        assert_eq!(set.gaps(0..41), vec![40..41]);
+        assert_eq!(set.end(), 40);
+    }
+
+    #[test]
+    fn it_agrees_with_a_plain_set_of_numbers() {
+        let mut seed = 7_u64;
+        let mut random = |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % below
+        };
+        for _ in 0..200 {
+            let (mut set, mut plain) = (SeqSet::default(), std::collections::BTreeSet::new());
+            for _ in 0..random(12) {
+                let start = random(64);
+                let end = start + random(10);
+                set.insert(start..end);
+                plain.extend(start..end);
+            }
+            let gaps: Vec<u64> = set.gaps(3..70).into_iter().flatten().collect();
+            assert_eq!(gaps, (3..70).filter(|seq| !plain.contains(seq)).collect::<Vec<_>>());
+            assert_eq!(set.end(), plain.last().map_or(0, |last| last + 1));
+            assert!((0..80).all(|seq| set.contains(seq) == plain.contains(&seq)));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The state beside the entries: every control row must be what the newest entry about it attests.
+
+use std::collections::BTreeMap;
+
+use merkle::CompactRange;
+use store::{Checkpoint, Head, Row, Table};
+
+use super::Run;
+use crate::archiving::BatchRow;
+use crate::attestation::{attested_by, body_sha256, is_attested};
+use crate::error::Result;
+use crate::identity::{IDENTITY_KEY, Identity};
+use crate::ledger::all_rows;
+use crate::pruning::PrunedRow;
+use crate::seq_set::SeqSet;
+
+/// The store's small rows, read once.
+pub(super) struct Rows {
+    pub(super) head: Head,
+    /// The head's compact range, if it is one.
+    pub(super) head_range: Option<CompactRange>,
+    pub(super) checkpoint: Option<Checkpoint>,
+    pub(super) control: BTreeMap<Table, Vec<Row>>,
+    pub(super) batches: Vec<BatchRow>,
+    pub(super) pruned: SeqSet,
+}
+
+/// What the ledger's own entries say about control rows: for each row the newest statement.
+#[derive(Debug, Default)]
+pub(super) struct Attestations {
+    newest: BTreeMap<(String, String), (u64, Option<String>)>,
+}
+
+impl Attestations {
+    /// Takes in an entry's line; entries may come in any order and more than once.
+    pub(super) fn read(&mut self, seq: u64, line: &[u8]) {
+        for attested in attested_by(line) {
+            let slot = self.newest.entry((attested.table, attested.key)).or_insert((seq, None));
+            if seq >= slot.0 {
+                *slot = (seq, attested.sha256);
+            }
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Reads head, checkpoint and control rows. `None` where there is no ledger.
+    pub(super) async fn load(&mut self) -> Result<Option<Rows>> {
+        let store = self.subject.store.clone();
+        let checkpoint = store.checkpoint().await?;
+        let Some(head) = store.head().await? else {
+            if checkpoint.is_none() && self.subject.last_checkpoint.load()?.is_none() {
+                return Ok(None);
+            }
+            self.findings.problem("head-mismatch", 0, "the head row is gone");
+            let head = Head { size: 0, range: Vec::new(), recorded_at: 0, hold_version: 0 };
+            return Ok(Some(self.rows_of(head, checkpoint, BTreeMap::new())));
+        };
+        let mut control = BTreeMap::new();
+        for table in Table::ALL {
+            control.insert(table, all_rows(store.as_ref(), table, "").await?);
+        }
+        Ok(Some(self.rows_of(head, checkpoint, control)))
+    }
+
+    fn rows_of(
+        &mut self,
+        head: Head,
+        checkpoint: Option<Checkpoint>,
+        control: BTreeMap<Table, Vec<Row>>,
+    ) -> Rows {
+        let head_range = CompactRange::from_bytes(head.size, &head.range).ok();
+        if head_range.is_none() {
+            self.findings.problem("head-mismatch", None, "the head's compact range does not fit its size");
+        }
+        let mut batches: Vec<BatchRow> = Vec::new();
+        for row in control.get(&Table::Batch).into_iter().flatten() {
+            match serde_json::from_str(&row.body) {
+                Ok(batch) => batches.push(batch),
+                Err(error) => self.unreadable(Table::Batch, row, &error),
+            }
+        }
+        let mut pruned = SeqSet::default();
+        for row in control.get(&Table::Pruned).into_iter().flatten() {
+            match serde_json::from_str::<PrunedRow>(&row.body) {
+                Ok(receipt) => {
+                    let ranges =
+                        receipt.ranges.iter().filter(|[first, last]| first <= last && *last < head.size);
+                    ranges.for_each(|[first, last]| pruned.insert(*first..last + 1));
+                }
+                Err(error) => self.unreadable(Table::Pruned, row, &error),
+            }
+        }
+        Rows { head, head_range, checkpoint, control, batches, pruned }
+    }
+
+    fn unreadable(&mut self, table: Table, row: &Row, error: &serde_json::Error) {
+        let message = format!("row {} of {} cannot be read: {error}", row.key, table.name());
+        self.findings.problem("state-mismatch", None, message);
+    }
+
+    /// Compares every attested row with the newest statement about it.
+    pub(super) async fn check_state(&mut self, rows: &Rows) -> Result<()> {
+        self.check_identity(rows);
+        let mut unseen = std::mem::take(&mut self.attested.newest);
+        for (table, table_rows) in rows.control.iter().filter(|(table, _)| is_attested(**table)) {
+            for row in table_rows {
+                let name = table.name();
+                match unseen.remove(&(name.to_owned(), row.key.clone())) {
+                    None => {
+                        let message = format!("row {} of {name} is attested by no entry", row.key);
+                        self.findings.problem("state-mismatch", None, message);
+                    }
+                    Some((seq, sha256)) if sha256.as_deref() != Some(&body_sha256(&row.body)) => {
+                        let message = format!("row {} of {name} is not what entry {seq} attests", row.key);
+                        self.findings.problem("state-mismatch", seq, message);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        for ((table, key), (seq, sha256)) in unseen {
+            if sha256.is_some() {
+                let message = format!("row {key} of {table}, which entry {seq} attests, is gone");
+                self.findings.problem("state-mismatch", seq, message);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_identity(&mut self, rows: &Rows) {
+        let row = rows
+            .control
+            .get(&Table::Identity)
+            .and_then(|rows| rows.iter().find(|row| row.key == IDENTITY_KEY));
+        let identity = row.and_then(|row| serde_json::from_str::<Identity>(&row.body).ok());
+        let key = &self.subject.key;
+        let named = identity.is_some_and(|identity| {
+            identity.origin == key.name() && identity.vkeys.contains(&key.to_string())
+        });
+        if !named {
+            self.findings.problem(
+                "state-mismatch",
+                0,
+                format!("the ledger's identity does not name the key {key}"),
+            );
+        }
+    }
+}
