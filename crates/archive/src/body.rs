@@ -146,9 +146,8 @@ pub(crate) fn read_line(member: &mut impl BufRead, line: &mut Vec<u8>) -> Result
         .read_until(b'\n', line)
         .map_err(|error| format!("the gzip stream cannot be read: {error}"))?;
     match line.pop() {
-        None => Ok(()),
         Some(b'\n') if line.is_empty() => Err("an empty line".to_owned()),
-        Some(b'\n') => Ok(()),
+        None | Some(b'\n') => Ok(()),
         Some(_) if line.len() >= LINE_BYTES_MAX => {
             Err(format!("a line is longer than {LINE_BYTES_MAX} bytes"))
         }

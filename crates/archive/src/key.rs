@@ -34,7 +34,7 @@ impl BatchId {
     /// Names a batch that is planned at `created_at`. The random part keeps two ledgers that share a
     /// bucket by mistake from ever meeting in one key.
     pub fn new(created_at: Timestamp, random: [u8; 8]) -> Self {
-        let mut text = created_at.compact().to_string();
+        let mut text = created_at.compact();
         text.push('-');
         push_hex(&mut text, &random);
         Self(text)

@@ -3,9 +3,11 @@
 
 mod batch;
 mod chain;
+mod listing;
 mod log;
 mod outside;
 mod report;
+mod resume;
 mod run;
 
 use merkle::{CompactRange, KeyRing};

@@ -166,6 +166,8 @@ async fn lines_are_read_from_the_members_that_hold_them() {
     assert_eq!(by_member, all);
 }
 
+type Change = fn(&mut Manifest);
+
 /// An archive whose single object was replaced by `body`, with a manifest that `adjust` made fit it, signed
 /// by the right key: what a broken writer, or a dishonest one, could have left.
 async fn with_body(
@@ -308,7 +310,6 @@ async fn a_manifest_that_contradicts_itself_does_not_count_though_signed() {
     let (destination, plan, objects) = with_body(vec![1], |_| {}).await;
     let stored = destination.get(&plan.id.manifest_key()).await.unwrap();
     let good = Manifest::open(&stored, &keys()).unwrap();
-    type Change = fn(&mut Manifest);
     let changes: [(&str, Change); 13] = [
         ("entries", |manifest| manifest.entries += 1),
         ("range", |manifest| manifest.last_seq += 1),

@@ -3,7 +3,7 @@
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use merkle::{Hash, KeyRing};
 
-use super::run::Listing;
+use super::listing::Listing;
 use crate::destination::Destination;
 use crate::digest::Digest;
 use crate::error::{Error, Result};

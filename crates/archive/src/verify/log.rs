@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use merkle::{CompactRange, Hash, KeyRing, TILE_HEIGHT, TILE_WIDTH, TileId, TileSet, TreeError};
 
 use super::chain::Link;
-use super::run::Listing;
+use super::listing::Listing;
 use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::key::{LOG_CHECKPOINT_DIRECTORY, checkpoint_key, tile_key};
@@ -38,9 +38,8 @@ impl Log {
         for tile in TileSet::needed_for_range(size) {
             let width = width_at(tile, size);
             let key = tile_key(tile, width);
-            let bytes = match fetch(destination, &key, TILE_BYTES_MAX).await? {
-                Some(bytes) => bytes,
-                None => return Ok(Err(missing_tile(tile, &key))),
+            let Some(bytes) = fetch(destination, &key, TILE_BYTES_MAX).await? else {
+                return Ok(Err(missing_tile(tile, &key)));
             };
             if bytes.len() != usize::from(width) * Hash::LENGTH || tiles.insert_bytes(tile, &bytes).is_err() {
                 let message = "it does not have the size its name says";

@@ -1,6 +1,5 @@
 //! The order of a verification: manifests, then batch after batch, then what is left over.
 
-use std::collections::BTreeMap;
 use std::num::NonZero;
 
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
@@ -9,39 +8,17 @@ use merkle::{KeyRing, empty_root};
 use super::VerifyOptions;
 use super::batch::{self, Entries, ObjectRead};
 use super::chain::{self, Link};
+use super::listing::Listing;
 use super::log::{self, Log};
 use super::outside::Outside;
 use super::report::ArchiveReport;
 use crate::destination::Destination;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::key::{LOG_DIRECTORY, sidecar_key, tile_key};
-use crate::log_copy::tiles_of_batch;
+use crate::key::{LOG_DIRECTORY, sidecar_key};
 use crate::manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestObject};
 use crate::problem::{Problem, Reason};
 use crate::progress::Progress;
-
-/// The files of an archive that nothing has accounted for yet.
-pub(super) struct Listing(BTreeMap<String, u64>);
-
-impl Listing {
-    /// Accounts for a file; its size if it is there.
-    pub(super) fn take(&mut self, key: &str) -> Option<u64> {
-        self.0.remove(key)
-    }
-
-    pub(super) fn take_matching(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let found = self.matching(wanted);
-        for key in &found {
-            self.0.remove(key);
-        }
-        found
-    }
-
-    pub(super) fn matching(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        self.0.keys().filter(|key| wanted(key)).cloned().collect()
-    }
-}
 
 /// One thing to do, in order.
 enum Step {
@@ -62,7 +39,7 @@ pub(super) async fn run(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<ArchiveReport> {
-    let mut listing = Listing(destination.list("").await?.into_iter().collect());
+    let mut listing = Listing::new(destination.list("").await?);
     let mut run = Run::new(destination, keys, options, progress);
     let chain = chain::load(destination, keys, &mut listing).await?;
     let claimed = chain.size();
@@ -116,7 +93,7 @@ async fn load_steps(destination: &Destination, links: &[Link], index: usize) -> 
 }
 
 /// The objects of a manifest that was verified before; the same bytes are the same manifest.
-async fn load_objects(
+pub(super) async fn load_objects(
     destination: &Destination,
     link: &Link,
 ) -> Result<Result<Vec<ManifestObject>, Problem>> {
@@ -131,13 +108,14 @@ async fn load_objects(
     Ok(Ok(manifest.objects))
 }
 
-struct Run<'a> {
-    destination: &'a Destination,
-    keys: &'a KeyRing,
+/// A verification under way.
+pub(super) struct Run<'a> {
+    pub(super) destination: &'a Destination,
+    pub(super) keys: &'a KeyRing,
     progress: &'a dyn Progress,
-    report: ArchiveReport,
-    outside: Option<Outside>,
-    log: Log,
+    pub(super) report: ArchiveReport,
+    pub(super) outside: Option<Outside>,
+    pub(super) log: Log,
     entries: Entries,
     /// No gap, no doubt and no unreadable object so far: the tree can be continued.
     intact: bool,
@@ -177,86 +155,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Takes up an earlier verification. Gives how many batches need not be read again; their files are
-    /// still looked for.
-    async fn resume(
-        &mut self,
-        options: &VerifyOptions,
-        links: &[Link],
-        listing: &mut Listing,
-    ) -> Result<usize> {
-        let Some(range) = options.resume_from.as_ref().filter(|range| range.size() > 0) else { return Ok(0) };
-        let size = range.size();
-        let asks_about_earlier = self.outside.as_ref().is_some_and(|outside| outside.size < size);
-        let skipped = links.iter().take_while(|link| link.continues && link.size <= size).count();
-        let ends_there = skipped > 0 && links[skipped - 1].size == size;
-        if asks_about_earlier || !ends_there {
-            // Reading everything answers more than was asked, never less.
-            return Ok(0);
-        }
-        if links[skipped - 1].root != range.root() {
-            let link = &links[skipped - 1];
-            let message = "its checkpoint is not the one an earlier verification ended at";
-            self.report.problems.push(Problem::at(Reason::RootMismatch, link.first_seq, &link.key, message));
-            return Ok(0);
-        }
-        match Log::resume(self.destination, range).await? {
-            Ok(log) => {
-                self.log = log;
-                self.report.covered = size;
-                self.report.range = range.clone();
-            }
-            Err(problem) => {
-                self.report.problems.push(problem);
-                return Ok(0);
-            }
-        }
-        for link in &links[..skipped] {
-            self.look_for(link, listing).await?;
-        }
-        self.report.resumed_from = size;
-        if let Some(outside) = self.outside.as_ref().filter(|outside| outside.size == size) {
-            self.report.problems.extend(outside.compare(range.root()));
-        }
-        Ok(skipped)
-    }
-
-    /// That the files of a batch are there, without reading them again.
-    async fn look_for(&mut self, link: &Link, listing: &mut Listing) -> Result<()> {
-        let objects = match load_objects(self.destination, link).await? {
-            Ok(objects) => objects,
-            Err(problem) => {
-                self.gone(problem);
-                return Ok(());
-            }
-        };
-        let problems = &mut self.report.problems;
-        for object in objects {
-            let sidecar = sidecar_key(&object.key);
-            match listing.take(&object.key) {
-                None => problems.push(object_missing(&object)),
-                Some(bytes) if bytes != object.bytes => {
-                    let message = format!("{bytes} bytes; the manifest states {}", object.bytes);
-                    let (seq, key) = (object.first_seq, &object.key);
-                    problems.push(Problem::at(Reason::ObjectHashMismatch, seq, key, message));
-                }
-                Some(_) => {}
-            }
-            if listing.take(&sidecar).is_none() {
-                let (seq, message) = (object.first_seq, "it is not there");
-                problems.push(Problem::at(Reason::SidecarMissing, seq, &sidecar, message));
-            }
-        }
-        for (tile, width) in tiles_of_batch(link.first_seq, link.size) {
-            let key = tile_key(tile, width);
-            if listing.take(&key).is_none() {
-                problems.push(Problem::at(Reason::TileMismatch, link.first_seq, &key, "the tile is missing"));
-            }
-        }
-        problems.extend(log::check_checkpoint(self.destination, self.keys, link, listing).await?);
-        Ok(())
-    }
-
     fn object(&mut self, read: ObjectRead, listing: &mut Listing) {
         let ObjectRead { object, content, sidecar } = read;
         listing.take(&object.key);
@@ -275,7 +173,7 @@ impl<'a> Run<'a> {
         self.progress.object(object.bytes, object.entries);
     }
 
-    fn gone(&mut self, problem: Problem) {
+    pub(super) fn gone(&mut self, problem: Problem) {
         self.report.problems.push(problem);
         self.entries.mark_incomplete();
     }
@@ -349,9 +247,4 @@ impl<'a> Run<'a> {
         }));
         Ok(self.report.finished())
     }
-}
-
-fn object_missing(object: &ManifestObject) -> Problem {
-    let message = format!("the object with {} entries is not there", object.entries);
-    Problem::at(Reason::ObjectMissing, object.first_seq, &object.key, message)
 }

@@ -1,0 +1,29 @@
+//! What is left of a destination's listing.
+
+use std::collections::BTreeMap;
+
+/// The files of an archive that nothing has accounted for yet.
+pub(super) struct Listing(BTreeMap<String, u64>);
+
+impl Listing {
+    pub(super) fn new(files: Vec<(String, u64)>) -> Self {
+        Self(files.into_iter().collect())
+    }
+
+    /// Accounts for a file; its size if it is there.
+    pub(super) fn take(&mut self, key: &str) -> Option<u64> {
+        self.0.remove(key)
+    }
+
+    pub(super) fn take_matching(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let found = self.matching(wanted);
+        for key in &found {
+            self.0.remove(key);
+        }
+        found
+    }
+
+    pub(super) fn matching(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        self.0.keys().filter(|key| wanted(key)).cloned().collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! Taking up an earlier verification: what was proven is looked for, not read again.
+
+use super::VerifyOptions;
+use super::chain::Link;
+use super::listing::Listing;
+use super::log::{self, Log};
+use super::run::{Run, load_objects};
+use crate::error::Result;
+use crate::key::{sidecar_key, tile_key};
+use crate::log_copy::tiles_of_batch;
+use crate::manifest::ManifestObject;
+use crate::problem::{Problem, Reason};
+
+impl Run<'_> {
+    /// Takes up an earlier verification. Gives how many batches need not be read again; their files are
+    /// still looked for.
+    pub(super) async fn resume(
+        &mut self,
+        options: &VerifyOptions,
+        links: &[Link],
+        listing: &mut Listing,
+    ) -> Result<usize> {
+        let Some(range) = options.resume_from.as_ref().filter(|range| range.size() > 0) else { return Ok(0) };
+        let size = range.size();
+        let asks_about_earlier = self.outside.as_ref().is_some_and(|outside| outside.size < size);
+        let skipped = links.iter().take_while(|link| link.continues && link.size <= size).count();
+        let ends_there = skipped > 0 && links[skipped - 1].size == size;
+        if asks_about_earlier || !ends_there {
+            // Reading everything answers more than was asked, never less.
+            return Ok(0);
+        }
+        if links[skipped - 1].root != range.root() {
+            let link = &links[skipped - 1];
+            let message = "its checkpoint is not the one an earlier verification ended at";
+            self.report.problems.push(Problem::at(Reason::RootMismatch, link.first_seq, &link.key, message));
+            return Ok(0);
+        }
+        match Log::resume(self.destination, range).await? {
+            Ok(log) => {
+                self.log = log;
+                self.report.covered = size;
+                self.report.range = range.clone();
+            }
+            Err(problem) => {
+                self.report.problems.push(problem);
+                return Ok(0);
+            }
+        }
+        for link in &links[..skipped] {
+            self.look_for(link, listing).await?;
+        }
+        self.report.resumed_from = size;
+        if let Some(outside) = self.outside.as_ref().filter(|outside| outside.size == size) {
+            self.report.problems.extend(outside.compare(range.root()));
+        }
+        Ok(skipped)
+    }
+
+    /// That the files of a batch are there, without reading them again.
+    async fn look_for(&mut self, link: &Link, listing: &mut Listing) -> Result<()> {
+        let objects = match load_objects(self.destination, link).await? {
+            Ok(objects) => objects,
+            Err(problem) => {
+                self.gone(problem);
+                return Ok(());
+            }
+        };
+        let problems = &mut self.report.problems;
+        for object in objects {
+            let sidecar = sidecar_key(&object.key);
+            match listing.take(&object.key) {
+                None => problems.push(object_missing(&object)),
+                Some(bytes) if bytes != object.bytes => {
+                    let message = format!("{bytes} bytes; the manifest states {}", object.bytes);
+                    let (seq, key) = (object.first_seq, &object.key);
+                    problems.push(Problem::at(Reason::ObjectHashMismatch, seq, key, message));
+                }
+                Some(_) => {}
+            }
+            if listing.take(&sidecar).is_none() {
+                let (seq, message) = (object.first_seq, "it is not there");
+                problems.push(Problem::at(Reason::SidecarMissing, seq, &sidecar, message));
+            }
+        }
+        for (tile, width) in tiles_of_batch(link.first_seq, link.size) {
+            let key = tile_key(tile, width);
+            if listing.take(&key).is_none() {
+                problems.push(Problem::at(Reason::TileMismatch, link.first_seq, &key, "the tile is missing"));
+            }
+        }
+        problems.extend(log::check_checkpoint(self.destination, self.keys, link, listing).await?);
+        Ok(())
+    }
+}
+
+fn object_missing(object: &ManifestObject) -> Problem {
+    let message = format!("the object with {} entries is not there", object.entries);
+    Problem::at(Reason::ObjectMissing, object.first_seq, &object.key, message)
+}
