@@ -1,1 +1,31 @@
-//! HTTP: routes, authentication, errors.
+//! The ledger over HTTP/1.1: routes, authentication, errors and graceful shutdown.
+//!
+//! [`run`] serves an [`engine::Engine`] on a listener until it is told to stop. What there is to ask for stands in one
+//! table, [`ROUTES`], which builds the router and says for each route who may use it. A request is answered in this
+//! order: its route, its bearer token, the token's role, and only then its body, read up to the batch limit and never
+//! beyond it.
+//!
+//! Deliberately absent: TLS (a proxy in front, until it is here), validation of events and filters (crate `event`),
+//! everything the ledger does (crate `engine`), and audit entries for reads of discovery content, which the engine
+//! does not take yet.
+
+mod access;
+mod answer;
+mod archives;
+mod batch;
+mod body;
+mod connections;
+mod entries;
+mod events;
+mod failure;
+mod health;
+mod query;
+mod routes;
+mod run;
+mod search;
+mod trace;
+mod verification;
+
+pub use access::Access;
+pub use routes::{ROUTES, Route, router};
+pub use run::{Error, run};

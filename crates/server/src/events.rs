@@ -1,0 +1,76 @@
+//! `POST /v1/events`: takes a batch in, all or nothing.
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use event::{Event, Limits, Timestamp, Violation};
+
+use crate::access::Caller;
+use crate::answer::{Answer, json};
+use crate::batch::{self, Format};
+use crate::body::{self, Bounded};
+use crate::failure::{DETAILS_MAX, Failure};
+use crate::query;
+use crate::routes::App;
+
+/// Bodies larger than this are parsed beside the threads that answer requests: parsing one takes milliseconds.
+const PARSED_INLINE_BYTES_MAX: usize = 64 << 10;
+
+pub(crate) async fn append(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    query::refuse_unknown(&query::pairs(&parts.uri)?, "")?;
+    let format = Format::of(&parts.headers)?;
+    let limits = *app.engine.ledger().limits();
+    let body = body::read(&parts.headers, body, limits.batch_bytes_max, &app.body_room).await?;
+    // The events take the body's place in memory, so they keep its room until they are durable.
+    let (events, _room) = parse(body, format, limits, app.engine.ledger().now()).await?;
+    check_tenant(&caller, &events)?;
+    let appended = app.engine.append(events).await?;
+    json(StatusCode::CREATED, &appended)
+}
+
+async fn parse(
+    body: Bounded,
+    format: Format,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<(Vec<Event>, impl Sized), Failure> {
+    let Bounded { bytes, room } = body;
+    let parsed = if bytes.len() <= PARSED_INLINE_BYTES_MAX {
+        batch::parse(&bytes, format, &limits, now)
+    } else {
+        let parsing = tokio::task::spawn_blocking(move || batch::parse(&bytes, format, &limits, now));
+        match parsing.await {
+            Ok(parsed) => parsed,
+            Err(stopped) => match stopped.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Failure::overloaded("the server is stopping; nothing was stored")),
+            },
+        }
+    };
+    Ok((parsed?, room))
+}
+
+/// A writer that is bound to a tenant writes that tenant only.
+fn check_tenant(caller: &Caller, events: &[Event]) -> Result<(), Failure> {
+    let Some(tenant) = caller.tenant() else { return Ok(()) };
+    let violations: Vec<Violation> = events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.tenant() != tenant)
+        .map(|(position, _)| {
+            let message = format!("the token is bound to the tenant {tenant}");
+            Violation::new("tenant", "tenant_forbidden", message).at(position)
+        })
+        .take(DETAILS_MAX)
+        .collect();
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the token writes the tenant {tenant} only; nothing was stored");
+    Err(Failure::forbidden("tenant_forbidden", message).detailed(violations))
+}
