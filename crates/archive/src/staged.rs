@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::batch_writer::{remove_directory, staging};
 use crate::destination::Destination;
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::key::sidecar_key;
 use crate::manifest::ManifestObject;
@@ -85,8 +86,15 @@ async fn upload_object(
         .await
         .map_err(|error| Error::Internal(error.to_string()))?;
     let path = file.to_owned();
-    let body = tokio::task::spawn_blocking(move || std::fs::read(&path)).await?;
-    let body = Bytes::from(body.map_err(staging("read", file))?);
+    let read = tokio::task::spawn_blocking(move || {
+        std::fs::read(&path).map(|body| (Digest::of(&body), Bytes::from(body)))
+    });
+    let (digest, body) = read.await?.map_err(staging("read", file))?;
+    if digest != object.sha256 {
+        // Objects are never overwritten, so bytes that rotted here would stand in the batch's way for good.
+        let rotten = std::io::Error::other("its bytes are no longer those that were written");
+        return Err(staging("read", file)(rotten));
+    }
     destination.put_new(&object.key, body).await?;
     // The checksum file comes second: where it is, its object is.
     destination.put_new(&sidecar_key(&object.key), Bytes::from(sidecar_text(object))).await?;

@@ -26,8 +26,8 @@ pub struct VerifyOptions {
     /// The tree size the caller knows to have been archived.
     pub expect_archived: Option<u64>,
     /// Where an earlier verification ended ([`ArchiveReport::range`]): objects of batches up to there are
-    /// looked for but not read again. Must be the end of a batch; ignored if `checkpoint` is of an earlier
-    /// size.
+    /// looked for but not read again. If that is not possible here (it is not the end of a batch, or
+    /// `checkpoint` is of an earlier size) all is read, and the archive must still contain it.
     pub resume_from: Option<CompactRange>,
 }
 

@@ -121,6 +121,49 @@ async fn a_verification_is_taken_up_where_the_last_one_ended() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_verification_proved_cannot_go_missing_or_change() {
+    let ledger = ledger(60);
+    let longer = in_memory();
+    archive_all(&longer, &ledger, &[20, 40, 60]).await;
+    let range = report(&longer).await.range;
+
+    let shorter = in_memory();
+    archive_all(&shorter, &ledger, &[20, 40]).await;
+    let options = VerifyOptions { resume_from: Some(range), ..VerifyOptions::default() };
+    let found = report_with(&shorter, options).await.problems.remove(0);
+    assert_eq!((found.reason, found.seq), (Reason::LogTruncated, Some(40)));
+
+    let mut rewritten = ledger.clone();
+    rewritten[3].line = replaced(&rewritten[3].line, "success", "failure");
+    let changed = in_memory();
+    archive_all(&changed, &rewritten, &[20, 40]).await;
+    for (sizes, resume_size) in [(vec![20, 40], 40), (vec![20], 20), (vec![15, 30], 20)] {
+        let before = in_memory();
+        archive_all(&before, &ledger, &sizes).await;
+        let range = tree(&ledger).compact_range(resume_size).unwrap();
+        let options = VerifyOptions { resume_from: Some(range), ..VerifyOptions::default() };
+        assert!(report_with(&before, options.clone()).await.ok);
+        assert_eq!(report_with(&changed, options).await.problems[0].reason, Reason::RootMismatch);
+    }
+}
+
+#[tokio::test]
+async fn a_staged_object_that_rotted_is_not_uploaded() {
+    let ledger = ledger(8);
+    let staging = tempfile::tempdir().unwrap();
+    let staged = stage(&plan(0, 7, None), &ledger, staging.path(), StagingLimits::default(), 1);
+    for file in std::fs::read_dir(staged.directory()).unwrap() {
+        let path = file.unwrap().path();
+        let mut body = std::fs::read(&path).unwrap();
+        body[15] ^= 4;
+        std::fs::write(&path, body).unwrap();
+    }
+    let destination = in_memory();
+    assert!(matches!(staged.upload(&destination, &()).await.unwrap_err(), Error::Staging { .. }));
+    assert!(read_all(&destination).await.is_empty());
+}
+
+#[tokio::test]
 async fn the_ledgers_own_receipts_are_handed_over_in_order() {
     struct Receipts(Mutex<Vec<(u64, Vec<u8>)>>);
     impl Progress for Receipts {

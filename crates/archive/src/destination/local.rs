@@ -61,9 +61,17 @@ pub(super) fn create_directories(path: &Path) -> io::Result<()> {
         .take_while(|ancestor| !ancestor.as_os_str().is_empty() && !ancestor.exists())
         .collect();
     std::fs::create_dir_all(path)?;
-    for directory in missing {
+    for directory in &missing {
         if let Some(parent) = directory.parent() {
             sync_directory(parent)?;
+        }
+    }
+    if missing.is_empty() {
+        // A process that was killed may have made the root and not come to its sync. Where the parent is
+        // not ours to open, the root was made by somebody else.
+        match path.parent().map_or(Ok(()), sync_directory) {
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+            _ => {}
         }
     }
     Ok(())

@@ -1,13 +1,14 @@
 //! A checkpoint from elsewhere, and what it says about an archive.
 
-use merkle::{Checkpoint, Hash, KeyRing};
+use merkle::{Checkpoint, CompactRange, Hash, KeyRing};
 
 use crate::manifest::Manifest;
 use crate::plan::is_batch_checkpoint;
 use crate::problem::{Problem, Reason};
 
-/// A verified checkpoint that does not come from the archive.
+/// A tree size and root that are known from elsewhere than the archive.
 pub(super) struct Outside {
+    name: &'static str,
     pub(super) size: u64,
     root: Hash,
     /// Whether it says by itself that everything up to it was archived.
@@ -33,16 +34,20 @@ impl Outside {
             let archived = is_batch_checkpoint(&checkpoint);
             (checkpoint, archived)
         };
-        Ok(Self { size: checkpoint.size, root: checkpoint.root, archived })
+        Ok(Self { name: "the given checkpoint", size: checkpoint.size, root: checkpoint.root, archived })
+    }
+
+    /// Where an earlier verification ended, which therefore was archived.
+    pub(super) fn earlier(range: &CompactRange) -> Self {
+        Self { name: "the earlier verification", size: range.size(), root: range.root(), archived: true }
     }
 
     /// Compares it with the archive's root at its size.
     pub(super) fn compare(&self, root: Hash) -> Option<Problem> {
         (root != self.root).then(|| {
             let message = format!(
-                "at size {} the archive has the root {root}, the given checkpoint {}: \
-                 they are not of one history",
-                self.size, self.root
+                "at size {} the archive has the root {root}, {} {}: they are not of one history",
+                self.size, self.name, self.root
             );
             Problem::general(Reason::RootMismatch, None, message)
         })
@@ -52,8 +57,8 @@ impl Outside {
     pub(super) fn conclude(&self, covered: u64) -> Option<Problem> {
         if self.size > covered && self.archived {
             let message = format!(
-                "the given checkpoint is a batch's own: {} entries were archived, {covered} are proven here",
-                self.size
+                "{} says that {} entries were archived, {covered} are proven here",
+                self.name, self.size
             );
             return Some(Problem::general(Reason::LogTruncated, Some(covered), message));
         }

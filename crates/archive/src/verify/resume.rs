@@ -4,6 +4,7 @@ use super::VerifyOptions;
 use super::chain::Link;
 use super::listing::Listing;
 use super::log::{self, Log};
+use super::outside::Outside;
 use super::run::{Run, load_objects};
 use crate::error::Result;
 use crate::key::{sidecar_key, tile_key};
@@ -22,11 +23,12 @@ impl Run<'_> {
     ) -> Result<usize> {
         let Some(range) = options.resume_from.as_ref().filter(|range| range.size() > 0) else { return Ok(0) };
         let size = range.size();
-        let asks_about_earlier = self.outside.as_ref().is_some_and(|outside| outside.size < size);
+        let asks_about_earlier = self.outside.iter().any(|outside| outside.size < size);
         let skipped = links.iter().take_while(|link| link.continues && link.size <= size).count();
         let ends_there = skipped > 0 && links[skipped - 1].size == size;
         if asks_about_earlier || !ends_there {
-            // Reading everything answers more than was asked, never less.
+            // Everything is read, and must still arrive where the earlier verification did.
+            self.outside.push(Outside::earlier(range));
             return Ok(0);
         }
         if links[skipped - 1].root != range.root() {
@@ -50,7 +52,7 @@ impl Run<'_> {
             self.look_for(link, listing).await?;
         }
         self.report.resumed_from = size;
-        if let Some(outside) = self.outside.as_ref().filter(|outside| outside.size == size) {
+        for outside in self.outside.iter().filter(|outside| outside.size == size) {
             self.report.problems.extend(outside.compare(range.root()));
         }
         Ok(skipped)

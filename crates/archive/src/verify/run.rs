@@ -114,7 +114,7 @@ pub(super) struct Run<'a> {
     pub(super) keys: &'a KeyRing,
     progress: &'a dyn Progress,
     pub(super) report: ArchiveReport,
-    pub(super) outside: Option<Outside>,
+    pub(super) outside: Vec<Outside>,
     pub(super) log: Log,
     entries: Entries,
     /// No gap, no doubt and no unreadable object so far: the tree can be continued.
@@ -135,13 +135,13 @@ impl<'a> Run<'a> {
                 if outside.size == 0 {
                     report.problems.extend(outside.compare(empty_root()));
                 }
-                Some(outside)
+                vec![outside]
             }
             Some(Err(problem)) => {
                 report.problems.push(problem);
-                None
+                Vec::new()
             }
-            None => None,
+            None => Vec::new(),
         };
         Self {
             destination,
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let inside = link.first_seq + 1..=link.size;
-        if let Some(outside) = self.outside.as_ref().filter(|outside| inside.contains(&outside.size)) {
+        for outside in self.outside.iter().filter(|outside| inside.contains(&outside.size)) {
             let root = self.log.root_at(outside.size)?;
             self.report.problems.extend(outside.compare(root));
         }
@@ -229,7 +229,7 @@ impl<'a> Run<'a> {
         self.report.problems.extend(
             log::check_other_checkpoints(self.destination, self.keys, claimed, covered, &mut listing).await?,
         );
-        if let Some(outside) = &self.outside {
+        for outside in &self.outside {
             self.report.problems.extend(outside.conclude(covered));
         }
         if let Some(wanted) = options.expect_archived.filter(|wanted| *wanted > covered) {
