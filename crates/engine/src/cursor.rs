@@ -120,10 +120,11 @@ fn order_byte(order: Order) -> u8 {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 2 * CURSOR_BYTES || !text.is_ascii() {
+    if text.len() != 2 * CURSOR_BYTES {
         return None;
     }
-    (0..CURSOR_BYTES).map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()).collect()
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    text.as_bytes().chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 #[cfg(test)]

@@ -144,11 +144,6 @@ impl Tail {
         }
     }
 
-    /// The first seq that it holds.
-    pub(crate) fn start(&self) -> u64 {
-        self.full.front().map_or(self.growing.number, |segment| segment.number) * SEGMENT_ENTRIES
-    }
-
     pub(crate) fn leaf(&self, seq: u64) -> Option<Hash> {
         let segment = self.segment(seq / SEGMENT_ENTRIES)?;
         segment.leaves.get((seq % SEGMENT_ENTRIES) as usize).copied()

@@ -1,1 +1,10 @@
-//! Fake clock and whole-ledger checks for tests. Never part of a release.
+//! What tests share: a clock that only moves when told, ledgers in temporary directories, and `check`, which holds a
+//! whole ledger against its own rules. Never part of a release; absent on purpose: assertions about one behaviour.
+
+mod check;
+mod clock;
+mod fixture;
+
+pub use check::check;
+pub use clock::ManualClock;
+pub use fixture::{Fixture, Rows, event_json, events};
