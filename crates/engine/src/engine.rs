@@ -366,6 +366,8 @@ impl Engine {
 
     /// Checks the whole ledger, and records when that was.
     pub async fn verify(&self, options: &VerifyOptions, progress: &dyn Progress) -> Result<VerifyReport> {
+        // Archiving and pruning move what is being compared.
+        let _archiving = self.inner.archiving.lock().await;
         let report = self.ledger().verify(options, progress).await?;
         report.record(self.ledger().store()).await?;
         Ok(report)

@@ -146,7 +146,7 @@ pub async fn verify(
         return Err(Error::new(ErrorKind::NotFound, message));
     };
     run.check_archive(&mut rows, &earlier).await?;
-    run.check_tree(&rows).await?;
+    run.check_tree(&mut rows).await?;
     run.check_state(&rows).await?;
     if options.full {
         run.check_index(&rows).await?;

@@ -20,6 +20,8 @@ pub(super) struct Rows {
     /// The head's compact range, if it is one.
     pub(super) head_range: Option<CompactRange>,
     pub(super) checkpoint: Option<Checkpoint>,
+    /// The note in the checkpoint file.
+    pub(super) last_checkpoint: Option<String>,
     pub(super) control: BTreeMap<Table, Vec<Row>>,
     pub(super) batches: Vec<BatchRow>,
     pub(super) pruned: SeqSet,
@@ -44,23 +46,52 @@ impl Attestations {
 }
 
 impl Run<'_> {
-    /// Reads head, checkpoint and control rows. `None` where there is no ledger.
+    /// Reads head, checkpoint and control rows as they were at one moment, also while others write: what was signed
+    /// is read before the head, and control rows that are the same before and after the head was read belong to it.
+    /// `None` where there is no ledger.
     pub(super) async fn load(&mut self) -> Result<Option<Rows>> {
-        let store = self.subject.store.clone();
-        let checkpoint = store.checkpoint().await?;
-        let Some(head) = store.head().await? else {
-            if checkpoint.is_none() && self.subject.last_checkpoint.load()?.is_none() {
-                return Ok(None);
+        let last_checkpoint = self.subject.last_checkpoint.load()?;
+        let checkpoint = self.store().checkpoint().await?;
+        let mut control = self.control_rows().await?;
+        loop {
+            let head = self.store().head().await?;
+            let after = self.control_rows().await?;
+            if control != after {
+                control = after;
+                continue;
             }
-            self.findings.problem("head-mismatch", 0, "the head row is gone");
-            let head = Head { size: 0, range: Vec::new(), recorded_at: 0, hold_version: 0 };
-            return Ok(Some(self.rows_of(head, checkpoint, BTreeMap::new())));
-        };
+            let head = match head {
+                Some(head) => head,
+                None if checkpoint.is_none() && last_checkpoint.is_none() => return Ok(None),
+                None => {
+                    self.findings.problem("head-mismatch", 0, "the head row is gone");
+                    Head { size: 0, range: Vec::new(), recorded_at: 0, hold_version: 0 }
+                }
+            };
+            let rows = self.rows_of(head, checkpoint, control);
+            return Ok(Some(Rows { last_checkpoint, ..rows }));
+        }
+    }
+
+    async fn control_rows(&self) -> Result<BTreeMap<Table, Vec<Row>>> {
         let mut control = BTreeMap::new();
         for table in Table::ALL {
-            control.insert(table, all_rows(store.as_ref(), table, "").await?);
+            control.insert(table, all_rows(self.store(), table, "").await?);
         }
-        Ok(Some(self.rows_of(head, checkpoint, control)))
+        Ok(control)
+    }
+
+    /// What is pruned by now: an entry may have gone, with its receipt, since the rows were read.
+    pub(super) async fn refresh_pruned(&self, rows: &mut Rows) -> Result<()> {
+        for row in all_rows(self.store(), Table::Pruned, "").await? {
+            if let Ok(receipt) = serde_json::from_str::<PrunedRow>(&row.body) {
+                receipt
+                    .ranges
+                    .iter()
+                    .for_each(|[first, last]| rows.pruned.insert(*first..last.saturating_add(1)));
+            }
+        }
+        Ok(())
     }
 
     fn rows_of(
@@ -91,7 +122,7 @@ impl Run<'_> {
                 Err(error) => self.unreadable(Table::Pruned, row, &error),
             }
         }
-        Rows { head, head_range, checkpoint, control, batches, pruned }
+        Rows { head, head_range, checkpoint, last_checkpoint: None, control, batches, pruned }
     }
 
     fn unreadable(&mut self, table: Table, row: &Row, error: &serde_json::Error) {

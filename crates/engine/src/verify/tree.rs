@@ -61,7 +61,7 @@ struct Walk {
 }
 
 impl Run<'_> {
-    pub(super) async fn check_tree(&mut self, rows: &Rows) -> Result<()> {
+    pub(super) async fn check_tree(&mut self, rows: &mut Rows) -> Result<()> {
         let size = rows.head.size;
         self.report.tree_size = size;
         let (signed, roots) = self.signed_roots(rows).await?;
@@ -70,12 +70,7 @@ impl Run<'_> {
         let mut walk =
             Walk { range: CompactRange::new(), edge: TileSet::new(), roots, proven: 0, broken: false };
         let subject = self.subject;
-        let mut hot = HotScan {
-            store: subject.store.as_ref(),
-            buffer: VecDeque::new(),
-            next: 0,
-            end: i64::MAX.cast_unsigned(),
-        };
+        let mut hot = HotScan { store: subject.store.as_ref(), buffer: VecDeque::new(), next: 0, end: size };
         self.progress.begin("ledger", Some(size));
         let mut number = 0;
         while number * TILE_WIDTH < size {
@@ -90,17 +85,15 @@ impl Run<'_> {
             number = numbers.end;
         }
         self.progress.end();
-        self.check_end(&walk, rows, &mut hot).await
+        self.check_end(&walk, rows).await
     }
 
     /// The size that is signed in the store, and every root that is known to be signed, by size.
     async fn signed_roots(&mut self, rows: &Rows) -> Result<(u64, BTreeMap<u64, Hash>)> {
         let mut roots = std::mem::take(&mut self.archived_roots);
         let mut signed = 0;
-        let last = match self.subject.last_checkpoint.load()? {
-            None => None,
-            Some(note) => self.open_checkpoint(note.as_bytes(), "the checkpoint file"),
-        };
+        let note = rows.last_checkpoint.as_ref();
+        let last = note.and_then(|note| self.open_checkpoint(note.as_bytes(), "the checkpoint file"));
         match &rows.checkpoint {
             Some(stored) => match self.open_checkpoint(stored.note.as_bytes(), "the stored checkpoint") {
                 Some(checkpoint) if checkpoint.size == stored.size => {
@@ -147,8 +140,9 @@ impl Run<'_> {
 
     /// Exactly the tiles of a tree of this size are there.
     async fn check_tile_keys(&mut self, signed: u64) -> Result<()> {
+        let now = self.signed_now(signed).await?;
         let expected: BTreeSet<(u8, u64)> =
-            tiles_for_size(signed).map(|(tile, _)| (tile.level, tile.number)).collect();
+            tiles_for_size(now).map(|(tile, _)| (tile.level, tile.number)).collect();
         for (level, number) in self.store().tile_keys().await? {
             if !expected.contains(&(level, number)) {
                 let message =
@@ -157,6 +151,15 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The size that is signed by now: more than when the verification began, if others write meanwhile.
+    async fn signed_now(&self, signed: u64) -> Result<u64> {
+        let newest = self.store().checkpoint().await?;
+        let verified = newest.filter(|newest| {
+            self.keys.open_checkpoint(newest.note.as_bytes()).is_ok_and(|open| open.size == newest.size)
+        });
+        Ok(verified.map_or(signed, |newest| newest.size.max(signed)))
     }
 
     /// These level-0 tiles and their parents.
@@ -188,7 +191,7 @@ impl Run<'_> {
     async fn check_tile(
         &mut self,
         walk: &mut Walk,
-        rows: &Rows,
+        rows: &mut Rows,
         signed: u64,
         seqs: &Range<u64>,
         entries: &[Entry],
@@ -200,11 +203,16 @@ impl Run<'_> {
         if self.report.oldest_hot_seq.is_none() {
             self.report.oldest_hot_seq = entries.first().map(|entry| entry.seq);
         }
-        self.check_presence(rows, seqs, &hot);
+        self.check_presence(rows, seqs, &hot).await?;
         let signed_seqs = seqs.start..seqs.end.min(signed).max(seqs.start);
         let empty = Vec::new();
         let tile = TileId { level: 0, number: seqs.start / TILE_WIDTH };
-        let stored_tile = stored.get(&tile).unwrap_or(&empty);
+        let mut stored_tile = stored.get(&tile).unwrap_or(&empty).as_slice();
+        let width = (signed_seqs.end - signed_seqs.start) as usize;
+        if stored_tile.len() > width && self.signed_now(signed).await? > signed {
+            // The tile has grown under a newer checkpoint since.
+            stored_tile = &stored_tile[..width];
+        }
         let leaves = TileLeaves { seqs: signed_seqs.clone(), hot: &hot, stored: stored_tile };
         let parent = stored.get(&TileId { level: 1, number: tile.number / TILE_WIDTH });
         let parent = parent.and_then(|parent| parent.get((tile.number % TILE_WIDTH) as usize));
@@ -234,10 +242,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn check_presence(&mut self, rows: &Rows, seqs: &Range<u64>, hot: &BTreeMap<u64, Hash>) {
+    async fn check_presence(
+        &mut self,
+        rows: &mut Rows,
+        seqs: &Range<u64>,
+        hot: &BTreeMap<u64, Hash>,
+    ) -> Result<()> {
         let pruned = rows.pruned.touches(seqs);
         if !pruned && hot.len() as u64 == seqs.end - seqs.start {
-            return;
+            return Ok(());
+        }
+        if seqs.clone().any(|seq| !hot.contains_key(&seq) && !rows.pruned.contains(seq)) {
+            self.refresh_pruned(rows).await?;
         }
         for seq in seqs.clone() {
             match (hot.contains_key(&seq), rows.pruned.contains(seq)) {
@@ -254,11 +270,12 @@ impl Run<'_> {
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// Takes signed leaves into the tree and compares the tiles above that become full.
     async fn extend(&mut self, walk: &mut Walk, seqs: &Range<u64>, leaves: &[Option<Hash>]) -> Result<()> {
-        if !walk.broken && leaves.iter().all(Option::is_some) {
+        if !walk.broken && !leaves.is_empty() && leaves.iter().all(Option::is_some) {
             let hashes: Vec<Hash> = leaves.iter().flatten().copied().collect();
             let changed = walk.edge.extend(seqs.start, &hashes)?;
             let full: Vec<TileId> = changed
@@ -321,22 +338,27 @@ impl Run<'_> {
     }
 
     /// The right edge, the head, and what lies beyond it.
-    async fn check_end(&mut self, walk: &Walk, rows: &Rows, hot: &mut HotScan<'_>) -> Result<()> {
-        if !walk.broken {
-            let signed = self.report.signed_size;
+    async fn check_end(&mut self, walk: &Walk, rows: &Rows) -> Result<()> {
+        let signed = self.report.signed_size;
+        if !walk.broken && self.signed_now(signed).await? == signed {
             let edge =
                 tiles_for_size(signed).filter(|(id, width)| id.level > 0 && u64::from(*width) < TILE_WIDTH);
             self.compare_upper(walk, edge.map(|(id, _)| id).collect()).await?;
-            if rows.head_range.as_ref().is_some_and(|range| *range != walk.range) {
-                let message =
-                    format!("the head does not follow from the entries; those from {signed} are not signed");
-                self.findings.problem("head-mismatch", signed, message);
-            }
         }
-        let beyond = hot.take_below(u64::MAX).await?;
-        for entry in beyond {
-            let message = format!("the ledger ends at {}", rows.head.size);
-            self.findings.problem("entry-unexpected", entry.seq, message);
+        if !walk.broken && rows.head_range.as_ref().is_some_and(|range| *range != walk.range) {
+            let message =
+                format!("the head does not follow from the entries; those from {signed} are not signed");
+            self.findings.problem("head-mismatch", signed, message);
+        }
+        let end = self.store().head().await?.map_or(0, |head| head.size.max(rows.head.size));
+        let beyond = EntryScan {
+            range: end..i64::MAX.cast_unsigned(),
+            order: Order::Ascending,
+            rows_max: READ_ENTRIES,
+            bytes_max: READ_BYTES,
+        };
+        for entry in self.store().entries(beyond).await? {
+            self.findings.problem("entry-unexpected", entry.seq, format!("the ledger ends at {end}"));
         }
         let last = rows.head.size.checked_sub(1);
         let newest = match last {
