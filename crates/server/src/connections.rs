@@ -58,3 +58,22 @@ impl<S: Service<R>, R> Service<R> for Counted<S> {
         self.service.call(request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_beyond_the_bound_is_closed_and_one_after_it_is_taken() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let bounded = Bounded::new(1);
+        let stream = || async { TcpStream::connect(address).await.unwrap() };
+        let first = bounded.accept(stream().await, ()).await.unwrap();
+        assert!(bounded.accept(stream().await, ()).await.is_err());
+        drop(first);
+        assert!(bounded.accept(stream().await, ()).await.is_ok());
+    }
+}

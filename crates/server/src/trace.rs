@@ -55,6 +55,7 @@ async fn trace(request: Request, next: Next) -> Response {
 }
 
 /// A handler that panics fails its own request and no other.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
 fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
     let text = payload
         .downcast_ref::<&str>()

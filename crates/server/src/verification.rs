@@ -33,7 +33,8 @@ pub(crate) async fn run(State(app): State<App>, uri: Uri) -> Answer {
             "a verification is running: its report will be at GET /v1/audit/verify",
         ));
     };
-    let report = app.engine.verify(&options, &NoProgress).await?;
+    // On the heap: its state is many times what every other request needs.
+    let report = Box::pin(app.engine.verify(&options, &NoProgress)).await?;
     json(StatusCode::OK, &report)
 }
 

@@ -1,0 +1,8 @@
+//! The server as callers meet it: on a socket, over a real engine and a SQLite store.
+
+mod access;
+mod append;
+mod harness;
+mod lifecycle;
+mod search;
+mod verification;
