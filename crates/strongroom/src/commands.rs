@@ -1,0 +1,41 @@
+//! One short function a subcommand.
+
+mod append;
+mod archive_list;
+mod archive_run;
+mod checkpoint;
+mod completions;
+mod import;
+mod init;
+mod key_show;
+mod search;
+mod serve;
+mod show;
+mod verify;
+mod verify_archive;
+
+use crate::arguments::{ArchiveCommand, Arguments, Command, KeyCommand};
+use crate::failure::{Exit, Failure};
+
+/// Runs what was asked for.
+pub(crate) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Demo(demo) => Box::pin(crate::demo::run(global, demo)).await,
+        Command::Init => init::run(global).await,
+        Command::Serve(serve) => serve::run(global, serve).await,
+        Command::Append(input) => append::run(global, input).await,
+        Command::Import(import) => import::run(global, import).await,
+        Command::Search(search) => search::run(global, search).await,
+        Command::Show(show) => show::run(global, show).await,
+        Command::Verify(verify) => match &verify.archive {
+            Some(archive) => verify_archive::run(global, verify, archive).await,
+            None => Box::pin(verify::run(global, verify)).await,
+        },
+        Command::Checkpoint => checkpoint::run(global).await,
+        Command::Archive(ArchiveCommand::Run(run)) => archive_run::run(global, run).await,
+        Command::Archive(ArchiveCommand::List) => archive_list::run(global).await,
+        Command::Key(KeyCommand::Show) => key_show::run(global).await,
+        Command::Completions(completions) => completions::run(completions),
+    }
+}
