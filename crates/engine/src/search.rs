@@ -18,6 +18,9 @@ const SEGMENTS_AT_ONCE: usize = 32;
 /// Candidates read in the first call of a page; later calls read more.
 const CANDIDATES_FIRST: usize = 128;
 
+/// A page ends, with a cursor, at the entry that brings its lines to so many bytes.
+const PAGE_BYTES_MAX: usize = 8 << 20;
+
 /// From the most to the least telling: the first one narrows, the others intersect.
 const FIELDS_BY_SELECTIVITY: [Field; Field::COUNT] = [
     Field::EventId,
@@ -99,10 +102,11 @@ impl Ledger {
             wanted: page.limit.saturating_add(1),
             budget: self.inner.policy.scan_entries_max.max(1),
             found: Vec::new(),
+            found_bytes: 0,
             next: position.bound,
         };
         let complete = search.run(position.tree_size).await?;
-        let more = search.found.len() > page.limit;
+        let more = search.found.len() > page.limit || search.found_bytes >= PAGE_BYTES_MAX;
         search.found.truncate(page.limit);
         let bound = match (more, search.found.last(), page.order) {
             (false, _, _) | (_, None, _) => search.next,
@@ -147,6 +151,7 @@ struct Search<'a> {
     /// Entries that may still be read for this page.
     budget: u64,
     found: Vec<Entry>,
+    found_bytes: usize,
     /// Ascending: the next seq to look at. Descending: one above it.
     next: u64,
 }
@@ -180,7 +185,11 @@ impl Search<'_> {
     }
 
     fn is_done(&self) -> bool {
-        self.found.len() >= self.wanted || self.budget == 0
+        self.is_full() || self.budget == 0
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.len() >= self.wanted || self.found_bytes >= PAGE_BYTES_MAX
     }
 
     /// The next segments in the order of the search.
@@ -310,7 +319,7 @@ impl Search<'_> {
 
     fn keep_matching(&mut self, entries: Vec<Entry>) -> Result<()> {
         for entry in entries {
-            if self.found.len() >= self.wanted {
+            if self.is_full() {
                 break;
             }
             let fields = EntryFields::parse(&entry.line).map_err(|error| {
@@ -318,6 +327,7 @@ impl Search<'_> {
                 Error::with_source(ErrorKind::Corrupt, message, error)
             })?;
             if self.filter.matches(&fields, &entry.line) {
+                self.found_bytes += entry.line.len();
                 self.found.push(entry);
             }
         }
