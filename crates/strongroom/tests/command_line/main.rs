@@ -1,0 +1,18 @@
+//! The program as people and scripts use it: the real binary, in directories of its own.
+
+mod append;
+mod archive;
+mod demo;
+mod help;
+mod import;
+mod init;
+mod kill9;
+mod lock;
+mod receipts;
+mod round_trip;
+mod running;
+mod search;
+mod serve;
+mod settings;
+mod tamper;
+mod workplace;
