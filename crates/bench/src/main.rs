@@ -1,0 +1,82 @@
+//! Benchmarks of a release build: `cargo xtask bench ingest|archive [--entries N] [--directory DIR] [--json]`.
+//!
+//! A rate says little on its own: it depends on the machine, its disk and what else runs. So every rate stands
+//! beside a **floor** that the same run measured on the same machine with the same bytes: the least work that could
+//! be called the job. What to watch is the **ratio** of the two, and whether it meets its **aim**.
+//!
+//! How to read the table, column by column:
+//!
+//! - *measured*: what Strongroom did, by the wall clock, on as many cores as it likes.
+//! - *per CPU second*: the same work divided by the user and system time of the process, so what one core does.
+//! - *floor*: what the least work did. All floors run on one core.
+//! - *ratio*: measured by floor. For rates more is better, for bytes on disk less is.
+//! - *aim*, *met*: what the design asks for. A missed aim is printed and fails nothing: this is no test.
+//! - *memory peak*: the most that was resident. Every measurement is a process of its own, so that peaks do not mix.
+//!
+//! The floors of `ingest`: the same lines appended to a plain file with an `fdatasync` for each of the engine's
+//! commits; the same lines inserted into a bare table of SQLite (WAL, synchronous = FULL, the store's page size) in
+//! commits of the same sizes; parsing, the canonical line and its leaf hash in memory. The floor of `archive`: gzip
+//! of the same lines (libdeflater, level 6, members of 4,096 lines) and their SHA-256.
+//!
+//! Rows indented under a rate say where its time went. Those named `store:` are times that the engine waited for the
+//! store, for each entry; waits overlap with other work and with each other, so they do not add up to the whole.
+//!
+//! The directory must be on the disk that is to be measured: on a file system in memory a sync costs nothing and
+//! every ratio to a disk is idle. Nothing else should run beside it; run it twice before believing a difference.
+//!
+//! Deliberately absent: limits that fail a build, history of earlier runs, HTTP (the engine is called directly), and
+//! anything a release needs.
+
+mod archiving;
+mod arguments;
+mod ingest;
+mod measurement;
+mod metered;
+mod report;
+mod resources;
+mod step;
+mod subject;
+mod workload;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Benchmark};
+
+/// A benchmark only ever stops and says why; nobody acts on the kind.
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().benchmark {
+        Benchmark::Ingest(options) => ingest::run(&options),
+        Benchmark::Archive(options) => archiving::run(&options),
+        Benchmark::Step(call) => call.answer(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nothing is left to do where standard error is closed too.
+            let _ = writeln!(std::io::stderr(), "error: {}", with_causes(failure.as_ref()));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn with_causes(failure: &(dyn Error + 'static)) -> String {
+    let mut text = failure.to_string();
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Says on standard error what is under way.
+fn say(what: &str) {
+    // Progress is a courtesy: that nobody hears it stops no measurement.
+    let _ = writeln!(std::io::stderr(), "{what}");
+}

@@ -1,0 +1,49 @@
+//! What this process has used so far, as Linux tells it in `/proc`. Elsewhere there is no answer.
+
+use std::fs;
+
+/// `USER_HZ`: the unit of times in `/proc/self/stat` on every Linux that Rust runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// User and system time of all threads, in seconds, to a hundredth.
+pub(crate) fn cpu_seconds() -> Option<f64> {
+    cpu_seconds_in(&fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+/// The most memory that was ever resident at once (`VmHWM`), in bytes.
+pub(crate) fn memory_peak_bytes() -> Option<u64> {
+    memory_peak_bytes_in(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn cpu_seconds_in(stat: &str) -> Option<f64> {
+    // The command's name is in parentheses and may hold anything; utime and stime are fields 14 and 15 (proc(5)).
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut times = after_name.split_ascii_whitespace().skip(11).map(str::parse::<f64>);
+    let (user, system) = (times.next()?.ok()?, times.next()?.ok()?);
+    Some((user + system) / TICKS_PER_SECOND)
+}
+
+fn memory_peak_bytes_in(status: &str) -> Option<u64> {
+    let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = kibibytes.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_spaces_and_parentheses_does_not_move_the_fields() {
+        let stat = "42 (a ) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0 1";
+        assert_eq!(cpu_seconds_in(stat), Some(3.0));
+        assert_eq!(cpu_seconds_in("42 (a) S 1 2"), None);
+    }
+
+    #[test]
+    fn the_memory_peak_is_in_bytes() {
+        let status = "Name:\tbench\nVmPeak:\t  999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n";
+        assert_eq!(memory_peak_bytes_in(status), Some(2_097_152));
+        assert_eq!(memory_peak_bytes_in("Name:\tbench\n"), None);
+    }
+}

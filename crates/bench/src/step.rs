@@ -1,0 +1,99 @@
+//! A measurement in a process of its own: the program calls itself, and the child answers with one line of JSON.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::{Args, ValueEnum};
+use tokio::runtime::Runtime;
+
+use crate::measurement::Measurement;
+use crate::{Failure, archiving, ingest, resources, say};
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// Events through the engine into a new ledger.
+    Append,
+    /// The floor of a disk: a plain file.
+    PlainFile,
+    /// The floor of a database: bare SQLite.
+    BareSqlite,
+    /// The floor of a core: parse, line, leaf hash.
+    OneCore,
+    /// The floor of archiving: gzip and SHA-256.
+    Gzip,
+    /// Searches of the hot ledger.
+    Search,
+    /// The hot ledger verified.
+    Verify,
+    /// The hot ledger verified with its index rebuilt.
+    VerifyFull,
+    /// An archive run over all of the ledger.
+    Archive,
+    /// The archive verified offline.
+    VerifyArchive,
+}
+
+/// The call of one measurement.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StepCall {
+    /// What is measured
+    #[arg(value_enum)]
+    pub(crate) step: Step,
+    /// The run's directory, absolute; the workload is in it
+    #[arg(long)]
+    pub(crate) directory: PathBuf,
+    /// Entries to work on
+    #[arg(long)]
+    pub(crate) entries: u64,
+    /// Events that a submitter appends at once
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) batch: u64,
+    /// Submitters at the same time
+    #[arg(long, default_value_t = 4)]
+    pub(crate) submitters: u64,
+}
+
+impl StepCall {
+    pub(crate) fn new(step: Step, directory: &Path, entries: u64) -> Self {
+        Self { step, directory: directory.to_owned(), entries, batch: 1_000, submitters: 4 }
+    }
+
+    /// In the parent: runs the measurement in a child and reads its answer.
+    pub(crate) fn measure(&self) -> Result<Measurement, Failure> {
+        let name = self.step.to_possible_value().ok_or("a step has no name")?;
+        say(&format!("measuring {} of {} entries …", name.get_name(), self.entries));
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("step").arg(name.get_name()).arg("--directory").arg(&self.directory);
+        for (option, value) in
+            [("--entries", self.entries), ("--batch", self.batch), ("--submitters", self.submitters)]
+        {
+            command.arg(option).arg(value.to_string());
+        }
+        let output = command.stderr(Stdio::inherit()).output()?;
+        if !output.status.success() {
+            return Err(format!("measuring {} failed: {}", name.get_name(), output.status).into());
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// In the child: measures, and answers on standard output.
+    pub(crate) fn answer(&self) -> Result<(), Failure> {
+        let measurement = match self.step {
+            Step::Append => ingest::appending::measure(self)?,
+            Step::PlainFile => ingest::floors::plain_file(self)?,
+            Step::BareSqlite => ingest::floors::bare_sqlite(self)?,
+            Step::OneCore => ingest::floors::one_core(self)?,
+            Step::Gzip => archiving::floor::measure(self)?,
+            Step::Search => Runtime::new()?.block_on(archiving::searching::measure(self))?,
+            Step::Verify => Runtime::new()?.block_on(archiving::verifying::hot(self, false))?,
+            Step::VerifyFull => Runtime::new()?.block_on(archiving::verifying::hot(self, true))?,
+            Step::Archive => Runtime::new()?.block_on(archiving::moving::measure(self))?,
+            Step::VerifyArchive => Runtime::new()?.block_on(archiving::verifying::offline(self))?,
+        };
+        let measurement = Measurement { memory_peak_bytes: resources::memory_peak_bytes(), ..measurement };
+        writeln!(std::io::stdout(), "{}", serde_json::to_string(&measurement)?)?;
+        Ok(())
+    }
+}

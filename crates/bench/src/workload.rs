@@ -1,0 +1,150 @@
+//! The bytes that every measurement of a run works on, in two files: submitted events, and the same events as lines.
+//!
+//! In files, not in memory: a measuring process would count them in its own memory peak.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use engine::{Clock as _, SystemClock};
+use event::{Event, Limits, Timestamp, Violation};
+use traffic::Traffic;
+
+use crate::Failure;
+
+/// Every run works on the same traffic.
+const SEED: u64 = 2_026;
+/// It occurred over so many days before now.
+const TRAFFIC_DAYS: i64 = 80;
+/// What a line says its retention is; its length is what matters.
+const RETAIN_DAYS: i64 = 1_095;
+const READ_BUFFER_BYTES: usize = 1 << 20;
+
+/// Where a run's workload is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Workload<'a> {
+    directory: &'a Path,
+}
+
+impl<'a> Workload<'a> {
+    pub(crate) fn new(directory: &'a Path) -> Self {
+        Self { directory }
+    }
+
+    pub(crate) fn events_file(self) -> PathBuf {
+        self.directory.join("events.jsonl")
+    }
+
+    pub(crate) fn lines_file(self) -> PathBuf {
+        self.directory.join("lines.jsonl")
+    }
+
+    /// Writes both files, and syncs them so that writing them back does not disturb what is measured later.
+    pub(crate) fn write(self, entries: u64) -> Result<(), Failure> {
+        let mut traffic = Traffic::new(SEED);
+        let now = SystemClock.now();
+        let start = now.checked_sub_days(TRAFFIC_DAYS).ok_or("the clock is before any traffic")?.micros();
+        let step = (now.micros() - start) / entries.max(1) as i64;
+        let until = now.checked_add_days(RETAIN_DAYS);
+        let mut events = BufWriter::new(File::create(self.events_file())?);
+        let mut lines = BufWriter::new(File::create(self.lines_file())?);
+        let mut line = Vec::new();
+        for seq in 0..entries {
+            let json = traffic.event(start + step * seq as i64);
+            line.clear();
+            parse(&json, now)?.write_line(seq, now, until, &mut line);
+            for (file, text) in [(&mut events, &json), (&mut lines, &line)] {
+                file.write_all(text)?;
+                file.write_all(b"\n")?;
+            }
+        }
+        for file in [events, lines] {
+            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+/// Parses a submitted event as the server does.
+pub(crate) fn parse(json: &[u8], now: Timestamp) -> Result<Event, Failure> {
+    Event::parse(json, &Limits::default(), now).map_err(|violations| {
+        let all: Vec<String> = violations.iter().map(Violation::to_string).collect();
+        format!("generated traffic is not valid: {}", all.join("; ")).into()
+    })
+}
+
+/// Reads one of the files in pieces of whole lines.
+pub(crate) struct Feed {
+    reader: BufReader<File>,
+    left: u64,
+}
+
+impl Feed {
+    /// The first `lines` lines of a file.
+    pub(crate) fn open(path: &Path, lines: u64) -> io::Result<Self> {
+        Ok(Self { reader: BufReader::with_capacity(READ_BUFFER_BYTES, File::open(path)?), left: lines })
+    }
+
+    /// The next lines, at most so many; `None` at the end.
+    pub(crate) fn next(&mut self, lines_max: u64) -> io::Result<Option<Piece>> {
+        let mut piece = Piece::default();
+        while self.left > 0 && (piece.ends.len() as u64) < lines_max {
+            if self.reader.read_until(b'\n', &mut piece.bytes)? == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the workload is too short"));
+            }
+            piece.ends.push(piece.bytes.len());
+            self.left -= 1;
+        }
+        Ok((!piece.ends.is_empty()).then_some(piece))
+    }
+}
+
+/// Some lines, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Piece {
+    /// With the newlines.
+    pub(crate) bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Piece {
+    pub(crate) fn len(&self) -> u64 {
+        self.ends.len() as u64
+    }
+
+    /// The lines, without their newlines.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..end - 1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_gives_every_line_once_and_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let workload = Workload::new(directory.path());
+        workload.write(25).unwrap();
+        let mut feed = Feed::open(&workload.lines_file(), 25).unwrap();
+        let mut sizes = Vec::new();
+        let mut seqs = Vec::new();
+        while let Some(piece) = feed.next(10).unwrap() {
+            sizes.push(piece.len());
+            seqs.extend(piece.lines().map(|line| event::EntryFields::parse(line).unwrap().seq));
+        }
+        assert_eq!(sizes, [10, 10, 5]);
+        assert_eq!(seqs, (0..25).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_workload_that_is_too_short_is_an_error_and_not_a_faster_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let workload = Workload::new(directory.path());
+        workload.write(3).unwrap();
+        let mut feed = Feed::open(&workload.events_file(), 4).unwrap();
+        assert!(feed.next(10).is_err());
+    }
+}
