@@ -142,13 +142,13 @@ impl Destination {
     }
 
     /// The whole object. For objects this process wrote or whose size is known to be small; what comes
-    /// from elsewhere is read with [`Self::get_at_most`] or [`Self::open_reader`].
+    /// from elsewhere is read with [`Self::read_at_most`] or [`Self::open_reader`].
     pub async fn get(&self, key: &str) -> Result<Bytes> {
-        self.get_at_most(key, u64::MAX).await
+        self.read_at_most(key, u64::MAX).await
     }
 
     /// The whole object, if it is no larger than `bytes_max`; else [`Error::TooLarge`].
-    pub async fn get_at_most(&self, key: &str, bytes_max: u64) -> Result<Bytes> {
+    pub async fn read_at_most(&self, key: &str, bytes_max: u64) -> Result<Bytes> {
         let found = self.fetch(key, None).await?;
         if found.meta.size > bytes_max {
             return Err(Error::TooLarge {

@@ -60,7 +60,7 @@ pub async fn publish_manifest(destination: &Destination, note: &str, keys: &KeyR
         .map_err(|problem| Error::Invalid(format!("the manifest would not verify: {problem}")))?;
     let key = manifest.key();
     destination.put_new(&key, Bytes::copy_from_slice(note.as_bytes())).await?;
-    let stored = destination.get_at_most(&key, MANIFEST_BYTES_MAX).await?;
+    let stored = destination.read_at_most(&key, MANIFEST_BYTES_MAX).await?;
     if stored != note.as_bytes() {
         return Err(Error::Conflict { destination: destination.name().to_owned(), key });
     }

@@ -82,7 +82,7 @@ pub(crate) async fn check_sidecar(destination: &Destination, object: &ManifestOb
     let key = sidecar_key(&object.key);
     let problem =
         |reason, message: &str| Error::from(Problem::at(reason, object.first_seq, &key, message.to_owned()));
-    match destination.get_at_most(&key, SIDECAR_BYTES_MAX).await {
+    match destination.read_at_most(&key, SIDECAR_BYTES_MAX).await {
         Ok(bytes) if bytes == sidecar_text(object).as_bytes() => Ok(()),
         Ok(_) | Err(Error::TooLarge { .. }) => {
             Err(problem(Reason::SidecarMismatch, "it does not say what the manifest says"))

@@ -22,7 +22,7 @@ async fn put_semantics(destination: &Destination) {
     assert_eq!(destination.size("a/b/c.txt").await.unwrap(), Some(4));
     assert!(!destination.exists("a/b").await.unwrap());
     assert!(matches!(destination.get("a/none").await.unwrap_err(), Error::NotFound { .. }));
-    assert!(matches!(destination.get_at_most("a/b/c.txt", 3).await.unwrap_err(), Error::TooLarge { .. }));
+    assert!(matches!(destination.read_at_most("a/b/c.txt", 3).await.unwrap_err(), Error::TooLarge { .. }));
     destination.put_new("a/%2E%2E/~x", Bytes::new()).await.unwrap();
     let all = destination.list("").await.unwrap();
     assert_eq!(all, [("a/%2E%2E/~x".to_owned(), 0), ("a/b/c.txt".to_owned(), 4)]);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use archive::{Destination, Manifest};
 use merkle::{Checkpoint, CompactRange, Hash, KeyRing, NoteSigner, TileSet, leaf_hash};
 use serde::Serialize;
 use store::{EntryScan, Order};
@@ -67,8 +68,9 @@ impl CheckpointFile {
 
 impl LastCheckpoint for CheckpointFile {
     fn load(&self) -> Result<Option<String>> {
-        match fs::read_to_string(&self.path) {
-            Ok(note) => Ok(Some(note)),
+        match fs::read(&self.path) {
+            // A note that is no UTF-8 does not verify, which is for those to say who open it.
+            Ok(note) => Ok(Some(String::from_utf8_lossy(&note).into_owned())),
             Err(error) if error.kind() == IoErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.failed(error)),
         }
@@ -106,15 +108,12 @@ struct State {
 }
 
 impl Checkpointer {
-    /// Takes up where the ledger's checkpoint, the checkpoint file and the archive are; refuses a ledger that holds
-    /// less than any of them says.
-    pub(crate) async fn open(ledger: Ledger, signer: Arc<NoteSigner>, archived: Option<u64>) -> Result<Self> {
+    /// Takes up where the ledger's checkpoint, the checkpoint file and the archive are; refuses a ledger that does not
+    /// lead to what any of them says.
+    pub(crate) async fn open(ledger: Ledger, signer: Arc<NoteSigner>) -> Result<Self> {
         let newest = ledger.checkpoint().await?;
         let size = newest.as_ref().map_or(0, |checkpoint| checkpoint.size);
         check_not_truncated(ledger.tree_size(), size, "its own checkpoint")?;
-        if let Some(archived) = archived {
-            check_not_truncated(ledger.tree_size(), archived, "its archive")?;
-        }
         let edge = ledger.tile_set(TileSet::needed_for_range(size)).await?;
         let range = edge.compact_range(size)?;
         if newest.as_ref().is_some_and(|checkpoint| checkpoint.root != range.root().to_base64()) {
@@ -126,17 +125,23 @@ impl Checkpointer {
         let state = Mutex::new(State { edge, range, newest });
         let checkpointer =
             Self { ledger, signer, state, grown: Notify::new(), stopped: std::sync::Mutex::new(None) };
-        checkpointer.check_last().await?;
+        if let Some(note) = checkpointer.ledger.inner.last_checkpoint.load()? {
+            let last = checkpointer.ledger.inner.keys.open_checkpoint(note.as_bytes()).map_err(|error| {
+                Error::with_source(ErrorKind::Corrupt, "the checkpoint file does not verify", error)
+            })?;
+            checkpointer.check_leads_to(&last, "the checkpoint file beside it").await?;
+        }
+        for destination in checkpointer.ledger.inner.destinations.clone() {
+            if let Some(newest) = newest_archived(&checkpointer.ledger, &destination).await {
+                checkpointer.check_leads_to(&newest, &format!("its archive {}", destination.name())).await?;
+            }
+        }
         Ok(checkpointer)
     }
 
-    /// The ledger must lead to the root that this node signed last, wherever the store's own checkpoint stands.
-    async fn check_last(&self) -> Result<()> {
-        let Some(note) = self.ledger.inner.last_checkpoint.load()? else { return Ok(()) };
-        let last = self.ledger.inner.keys.open_checkpoint(note.as_bytes()).map_err(|error| {
-            Error::with_source(ErrorKind::Corrupt, "the checkpoint file does not verify", error)
-        })?;
-        check_not_truncated(self.ledger.tree_size(), last.size, "the checkpoint file beside it")?;
+    /// The ledger must lead to a root that was signed for it, wherever the store's own checkpoint stands.
+    async fn check_leads_to(&self, last: &Checkpoint, by: &str) -> Result<()> {
+        check_not_truncated(self.ledger.tree_size(), last.size, by)?;
         let state = self.state.lock().await;
         let root = if last.size <= state.range.size() {
             let tiles = self.ledger.tile_set(TileSet::needed_for_range(last.size)).await?;
@@ -150,7 +155,7 @@ impl Checkpointer {
             return Err(Error::new(
                 ErrorKind::Truncated,
                 format!(
-                    "log-truncated: up to {} entries the ledger is not the one that was signed (another root). {WAY_OUT}",
+                    "log-truncated: up to {} entries the ledger is not the one that {by} says was signed. {WAY_OUT}",
                     last.size
                 ),
             ));
@@ -223,7 +228,11 @@ impl Checkpointer {
             .iter()
             .filter_map(|id| Some(store::Tile { key: (id.level, id.number), hashes: edge.tile_bytes(id)? }));
         let stored = store::Checkpoint { size: target.size(), note: note.clone() };
-        self.ledger.store().publish(tiles.collect(), stored).await?;
+        if let Err(error) = self.ledger.store().publish(tiles.collect(), stored).await {
+            // Whether or not it was applied, the next attempt writes the same again, once the store takes writes.
+            self.ledger.store().recover().await?;
+            return Err(error.into());
+        }
         edge.retain_edge(target.size());
         let signed = SignedCheckpoint { size: target.size(), root: range.root().to_base64(), note };
         *state = State { edge, range, newest: Some(signed.clone()) };
@@ -274,4 +283,23 @@ fn check_not_truncated(size: u64, signed: u64, by: &str) -> Result<()> {
     }
     let message = format!("log-truncated: the ledger holds {size} entries, {by} covers {signed}. {WAY_OUT}");
     Err(Error::new(ErrorKind::Truncated, message))
+}
+
+/// The checkpoint of the newest batch at a destination. A destination that cannot be read does not stop a ledger from
+/// taking events: it is asked again at the next start, and by every archive run and verification.
+async fn newest_archived(ledger: &Ledger, destination: &Destination) -> Option<Checkpoint> {
+    let read = async {
+        let Some(key) = archive::list_manifests(destination).await?.pop() else { return Ok(None) };
+        destination.read_at_most(&key, archive::MANIFEST_BYTES_MAX).await.map(Some)
+    };
+    let keys = &ledger.inner.keys;
+    match read.await {
+        Ok(note) => Manifest::open(&note?, keys).and_then(|manifest| manifest.opened_checkpoint(keys)).ok(),
+        Err(error) => {
+            let error: &archive::Error = &error;
+            let name = destination.name();
+            tracing::warn!(error = error as &dyn std::error::Error, name, "the archive could not be asked");
+            None
+        }
+    }
 }

@@ -138,15 +138,7 @@ impl Engine {
             );
             return Err(Error::new(ErrorKind::Refused, message));
         }
-        let archived = ledger
-            .batch_rows()
-            .await?
-            .iter()
-            .filter(|row| row.is_complete())
-            .map(|row| row.plan.size())
-            .max();
-        let checkpointer =
-            Arc::new(Checkpointer::open(ledger.clone(), parts.signer.clone(), archived).await?);
+        let checkpointer = Arc::new(Checkpointer::open(ledger.clone(), parts.signer.clone()).await?);
         let sealing = Arc::new(Notify::new());
         let segment_changes = Arc::new(tokio::sync::Mutex::new(()));
         let (queue, queued) = mpsc::unbounded_channel();
@@ -305,10 +297,6 @@ impl Engine {
         rows: Vec<RowChange>,
         prune: Option<Prune>,
     ) -> Result<u64> {
-        let _segments = match &prune {
-            Some(_) => Some(self.inner.segment_changes.lock().await),
-            None => None,
-        };
         let details = match details {
             Value::Object(details) => details,
             _ => Map::new(),

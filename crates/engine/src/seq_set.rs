@@ -63,6 +63,19 @@ impl SeqSet {
         gaps
     }
 
+    /// Its ranges, in order.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.ranges.iter().map(|(start, end)| *start..*end)
+    }
+
+    /// Takes everything from `end` on out of the set.
+    pub(crate) fn truncate(&mut self, end: u64) {
+        self.ranges.split_off(&end);
+        if let Some(mut last) = self.ranges.last_entry() {
+            *last.get_mut() = end.min(*last.get());
+        }
+    }
+
     /// The least seq from which on nothing is in the set.
     pub(crate) fn end(&self) -> u64 {
         self.ranges.last_key_value().map_or(0, |(_, end)| *end)
@@ -87,6 +100,12 @@ mod tests {
         set.insert(2..12);
         assert_eq!(set.gaps(0..41), vec![40..41]);
         assert_eq!(set.end(), 40);
+        set.insert(50..60);
+        set.truncate(55);
+        assert_eq!(set.gaps(0..60), vec![40..50, 55..60]);
+        set.truncate(50);
+        set.truncate(7);
+        assert_eq!((set.gaps(0..20), set.end()), (vec![7..20], 7));
     }
 
     #[test]

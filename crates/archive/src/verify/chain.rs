@@ -67,7 +67,7 @@ async fn open(
     key: String,
 ) -> Result<Result<Link, (String, ManifestProblem)>> {
     let refuse = |message: String| ManifestProblem { reason: Reason::ManifestSignatureInvalid, message };
-    let bytes = match destination.get_at_most(&key, MANIFEST_BYTES_MAX).await {
+    let bytes = match destination.read_at_most(&key, MANIFEST_BYTES_MAX).await {
         Ok(bytes) => bytes,
         Err(Error::TooLarge { .. }) => {
             return Ok(Err((key, refuse(format!("it has more than {MANIFEST_BYTES_MAX} bytes")))));

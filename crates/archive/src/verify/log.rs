@@ -202,7 +202,7 @@ fn missing_tile(tile: TileId, key: &str) -> Problem {
 
 /// A small file; `None` where there is none. One that is too large is as wrong as an empty one.
 async fn fetch(destination: &Destination, key: &str, bytes_max: u64) -> Result<Option<bytes::Bytes>> {
-    match destination.get_at_most(key, bytes_max).await {
+    match destination.read_at_most(key, bytes_max).await {
         Ok(bytes) => Ok(Some(bytes)),
         Err(Error::TooLarge { .. }) => Ok(Some(bytes::Bytes::new())),
         Err(Error::NotFound { .. }) => Ok(None),

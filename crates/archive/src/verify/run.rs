@@ -97,7 +97,7 @@ pub(super) async fn load_objects(
     destination: &Destination,
     link: &Link,
 ) -> Result<Result<Vec<ManifestObject>, Problem>> {
-    let bytes = destination.get_at_most(&link.key, MANIFEST_BYTES_MAX).await?;
+    let bytes = destination.read_at_most(&link.key, MANIFEST_BYTES_MAX).await?;
     let text = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     if Digest::of(&bytes) != link.sha256 {
         let message = "it changed while it was verified";

@@ -34,9 +34,9 @@ impl Run<'_> {
     pub(super) async fn check_index(&mut self, rows: &Rows) -> Result<()> {
         let segments: BTreeMap<u64, Segment> =
             self.store().segments().await?.into_iter().map(|segment| (segment.number, segment)).collect();
-        let count = rows.head.size.div_ceil(SEGMENT_ENTRIES);
+        let count = rows.entries_end.div_ceil(SEGMENT_ENTRIES);
         self.progress.begin("index", Some(rows.head.size));
-        for number in 0..count.max(segments.keys().next_back().map_or(0, |last| last + 1)) {
+        for number in 0..count {
             let rebuilt = self.rebuild(number, rows).await?;
             self.compare_postings(number, segments.get(&number), &rebuilt).await?;
             if let Some(segment) = segments.get(&number) {
@@ -46,9 +46,13 @@ impl Run<'_> {
                 .advance(SEGMENT_ENTRIES.min(rows.head.size.saturating_sub(number * SEGMENT_ENTRIES)));
         }
         self.progress.end();
+        for number in segments.range(count..).map(|(number, _)| *number) {
+            let message = format!("segment {number} lies beyond the ledger's end");
+            self.findings.problem("index-mismatch", number.checked_mul(SEGMENT_ENTRIES), message);
+        }
         let sealed_to =
             segments.keys().zip(0..).take_while(|(number, expected)| **number == *expected).count();
-        if sealed_to != segments.len() {
+        if sealed_to < segments.range(..count).count() {
             let seq = sealed_to as u64 * SEGMENT_ENTRIES;
             self.findings.problem("index-mismatch", seq, format!("the row of segment {sealed_to} is gone"));
         }
@@ -59,7 +63,7 @@ impl Run<'_> {
     async fn rebuild(&mut self, number: u64, rows: &Rows) -> Result<Rebuilt> {
         let mut rebuilt = Rebuilt::default();
         let first = number * SEGMENT_ENTRIES;
-        let (mut next, end) = (first, (first + SEGMENT_ENTRIES).min(rows.head.size));
+        let (mut next, end) = (first, (first + SEGMENT_ENTRIES).min(rows.entries_end));
         while next < end {
             let scan = EntryScan {
                 range: next..end,
@@ -89,9 +93,9 @@ impl Run<'_> {
     ) -> Result<()> {
         let first = number * SEGMENT_ENTRIES;
         let mut found = Postings::new();
-        let mut previous: Option<(u8, u64)> = None;
+        let mut previous: Option<(u8, u64, u16)> = None;
         for block in self.store().posting_blocks(number).await? {
-            let mut first_term = None;
+            let (mut first_term, mut empty, before) = (None, false, found.len());
             for group in posting::groups(&block.body) {
                 let Ok((term, offsets)) = group else {
                     self.findings.problem(
@@ -102,16 +106,16 @@ impl Run<'_> {
                     return Ok(());
                 };
                 first_term = first_term.or(Some(term));
-                let ordered = previous.is_none_or(|previous| previous <= (block.field, term));
-                previous = Some((block.field, term));
-                if !ordered {
-                    self.findings.problem(
-                        "index-mismatch",
-                        first,
-                        format!("the index of segment {number} is not sorted"),
-                    );
-                }
+                empty |= offsets.is_empty();
                 found.extend(posting::decode_offsets(offsets).map(|offset| (block.field, term, offset)));
+            }
+            // A search finds blocks by their first term and intersects offsets in order: disorder hides entries.
+            let last = found[before..].last().copied();
+            let ordered = previous.iter().chain(&found[before..]).is_sorted_by(|one, other| one < other);
+            previous = last.or(previous);
+            if empty || !ordered {
+                let message = format!("the index of segment {number} is not sorted");
+                self.findings.problem("index-mismatch", first, message);
             }
             if first_term != Some(block.first_term) {
                 let message =
@@ -155,6 +159,8 @@ impl Run<'_> {
                 bounds[0] <= hot[0] && hot[1] <= bounds[1] && bounds[2] <= hot[2] && hot[3] <= bounds[3]
             }
         };
+        // A segment whose entries are gone is dropped in the commit that took the last of them.
+        let fits = fits && (segment.state == SegmentState::Dropped) == rebuilt.hot.is_empty();
         let in_ledger = segment.entries == SEGMENT_ENTRIES && first + SEGMENT_ENTRIES <= rows.head.size;
         let tiles = first / TILE_WIDTH..(first + SEGMENT_ENTRIES) / TILE_WIDTH;
         let tiles = load_tiles(self.store(), tiles.map(|number| TileId { level: 0, number })).await;
@@ -196,7 +202,7 @@ impl Run<'_> {
 
     /// No dedup key leads to an entry that does not have it: such a key would swallow an event.
     async fn check_keys(&mut self, rows: &Rows) -> Result<()> {
-        let (mut after, mut hot, mut lowest) = (None, 0_u64, None::<u64>);
+        let (mut after, mut hot) = (None, 0_u64);
         let mut archived: BTreeMap<u64, Vec<store::KeyRow>> = BTreeMap::new();
         loop {
             let keys = self.store().keys_after(after, KEYS_AT_ONCE).await?;
@@ -217,15 +223,36 @@ impl Run<'_> {
                     archived.entry(row.seq).or_default().push(row);
                 } else {
                     hot += 1;
-                    lowest = Some(lowest.map_or(row.seq, |lowest| lowest.min(row.seq)));
                 }
             }
         }
-        if hot != self.keys_matched && !self.findings.any() {
-            let message = format!("{hot} dedup keys lead to hot entries that have {}", self.keys_matched);
-            self.findings.problem("index-mismatch", lowest, message);
+        if hot != self.keys_matched {
+            self.find_foreign_keys(rows).await?;
         }
         self.check_archived_keys(rows, &archived).await
+    }
+
+    /// There are more keys, or others, than the hot entries have: which of them lead to an entry without them?
+    async fn find_foreign_keys(&mut self, rows: &Rows) -> Result<()> {
+        let mut after = None;
+        loop {
+            let mut keys = self.store().keys_after(after, KEYS_AT_ONCE).await?;
+            let Some(last) = keys.last() else { return Ok(()) };
+            after = Some(last.key);
+            keys.retain(|row| row.seq < rows.head.size && !rows.pruned.contains(row.seq));
+            let entries = self.store().entries_at(keys.iter().map(|row| row.seq).collect()).await?;
+            let own: BTreeMap<u64, _> = entries
+                .iter()
+                .filter_map(|entry| Some((entry.seq, keys_for_line(&EntryFields::parse(&entry.line).ok()?))))
+                .collect();
+            let foreign = keys.iter().filter(|row| {
+                own.get(&row.seq).is_some_and(|own| ![own.event, own.external].contains(&Some(row.key)))
+            });
+            for row in foreign {
+                let message = "a dedup key leads to this entry, which does not have it";
+                self.findings.problem("index-mismatch", row.seq, message);
+            }
+        }
     }
 
     /// Keys of pruned entries, against the archived lines.

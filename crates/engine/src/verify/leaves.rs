@@ -45,7 +45,10 @@ impl TileLeaves<'_> {
         let lines: Vec<Option<Hash>> =
             self.seqs.clone().map(|seq| self.hot.get(&seq).copied().or(stored[offset(seq)])).collect();
         if self.stored.len() == width && lines == stored {
-            return Verdict { leaves: stored, changed: Vec::new(), tile_wrong: false };
+            // With no line to back it, the tile has only the one above it to agree with.
+            let tile_wrong =
+                self.hot.is_empty() && matches!(judge, Judge::Parent(_)) && !proves(&stored, judge);
+            return Verdict { leaves: stored, changed: Vec::new(), tile_wrong };
         }
         let disagree = || -> Vec<u64> {
             let hot = self.hot.iter().filter(|(seq, _)| self.seqs.contains(seq));

@@ -1,6 +1,6 @@
 //! The state beside the entries: every control row must be what the newest entry about it attests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use merkle::CompactRange;
 use store::{Checkpoint, Head, Row, Table};
@@ -25,6 +25,10 @@ pub(super) struct Rows {
     pub(super) control: BTreeMap<Table, Vec<Row>>,
     pub(super) batches: Vec<BatchRow>,
     pub(super) pruned: SeqSet,
+    /// What was pruned, with its receipt, since the rows were read.
+    pub(super) pruned_since: SeqSet,
+    /// Where the entries end: less than the head's size where that is beyond anything that is there.
+    pub(super) entries_end: u64,
 }
 
 /// What the ledger's own entries say about control rows: for each row the newest statement.
@@ -63,11 +67,15 @@ impl Run<'_> {
             let head = match head {
                 Some(head) => head,
                 None if checkpoint.is_none() && last_checkpoint.is_none() => return Ok(None),
-                None => {
-                    self.findings.problem("head-mismatch", 0, "the head row is gone");
-                    Head { size: 0, range: Vec::new(), recorded_at: 0, hold_version: 0 }
-                }
+                None => Head { size: 0, range: Vec::new(), recorded_at: 0, hold_version: 0 },
             };
+            if head.size == 0 {
+                self.findings.problem(
+                    "head-mismatch",
+                    0,
+                    "the head names no entry, and every ledger has one",
+                );
+            }
             let rows = self.rows_of(head, checkpoint, control);
             return Ok(Some(Rows { last_checkpoint, ..rows }));
         }
@@ -83,12 +91,14 @@ impl Run<'_> {
 
     /// What is pruned by now: an entry may have gone, with its receipt, since the rows were read.
     pub(super) async fn refresh_pruned(&self, rows: &mut Rows) -> Result<()> {
+        let known = rows.control.get(&Table::Pruned).map_or(&[][..], Vec::as_slice);
         for row in all_rows(self.store(), Table::Pruned, "").await? {
+            let at = known.binary_search_by(|other| other.key.cmp(&row.key));
+            if at.is_ok_and(|at| known[at] == row) {
+                continue;
+            }
             if let Ok(receipt) = serde_json::from_str::<PrunedRow>(&row.body) {
-                receipt
-                    .ranges
-                    .iter()
-                    .for_each(|[first, last]| rows.pruned.insert(*first..last.saturating_add(1)));
+                insert_ranges(&mut rows.pruned_since, &receipt, rows.head.size);
             }
         }
         Ok(())
@@ -114,15 +124,31 @@ impl Run<'_> {
         let mut pruned = SeqSet::default();
         for row in control.get(&Table::Pruned).into_iter().flatten() {
             match serde_json::from_str::<PrunedRow>(&row.body) {
-                Ok(receipt) => {
-                    let ranges =
-                        receipt.ranges.iter().filter(|[first, last]| first <= last && *last < head.size);
-                    ranges.for_each(|[first, last]| pruned.insert(*first..last + 1));
-                }
+                Ok(receipt) => insert_ranges(&mut pruned, &receipt, head.size),
                 Err(error) => self.unreadable(Table::Pruned, row, &error),
             }
         }
-        Rows { head, head_range, checkpoint, last_checkpoint: None, control, batches, pruned }
+        if head.hold_version != 0 {
+            // Only placing and releasing a hold moves it, and no entry of this format version does either.
+            self.findings.problem(
+                "head-mismatch",
+                None,
+                "the head counts changes of holds, and there are none",
+            );
+        }
+        let entries_end = head.size;
+        let (last_checkpoint, pruned_since) = (None, SeqSet::default());
+        Rows {
+            head,
+            head_range,
+            checkpoint,
+            last_checkpoint,
+            control,
+            batches,
+            pruned,
+            pruned_since,
+            entries_end,
+        }
     }
 
     fn unreadable(&mut self, table: Table, row: &Row, error: &serde_json::Error) {
@@ -133,6 +159,7 @@ impl Run<'_> {
     /// Compares every attested row with the newest statement about it.
     pub(super) async fn check_state(&mut self, rows: &Rows) -> Result<()> {
         self.check_identity(rows);
+        self.check_object_batches(rows);
         let mut unseen = std::mem::take(&mut self.attested.newest);
         for (table, table_rows) in rows.control.iter().filter(|(table, _)| is_attested(**table)) {
             for row in table_rows {
@@ -159,6 +186,18 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Every object belongs to a completed batch, whose manifest it is held against.
+    fn check_object_batches(&mut self, rows: &Rows) {
+        let complete = rows.batches.iter().filter(|batch| batch.is_complete());
+        let ids: BTreeSet<&str> = complete.map(|batch| batch.plan.id.as_str()).collect();
+        for row in rows.control.get(&Table::Object).into_iter().flatten() {
+            if row.key.split_once('|').is_none_or(|(batch, _)| !ids.contains(batch)) {
+                let message = format!("row {} of object belongs to no completed batch", row.key);
+                self.findings.problem("state-mismatch", None, message);
+            }
+        }
+    }
+
     fn check_identity(&mut self, rows: &Rows) {
         let row = rows
             .control
@@ -177,4 +216,10 @@ impl Run<'_> {
             );
         }
     }
+}
+
+/// Ranges that name no entry of the ledger are left out: the row is found to be attested by nothing.
+fn insert_ranges(pruned: &mut SeqSet, receipt: &PrunedRow, size: u64) {
+    let ranges = receipt.ranges.iter().filter(|[first, last]| first <= last && *last < size);
+    ranges.for_each(|[first, last]| pruned.insert(*first..last + 1));
 }

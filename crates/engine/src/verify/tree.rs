@@ -12,6 +12,7 @@ use super::leaves::{Judge, TileLeaves};
 use super::state::Rows;
 use crate::error::Result;
 use crate::ledger::{READ_BYTES, READ_ENTRIES};
+use crate::seq_set::SeqSet;
 
 /// Level-0 tiles read in one call.
 const TILES_AT_ONCE: u64 = 64;
@@ -58,17 +59,33 @@ struct Walk {
     proven: u64,
     /// No more is known than that something before is wrong: its consequences are not reported.
     broken: bool,
+    /// Entries that are neither hot nor receipted as pruned.
+    missing: SeqSet,
+    /// Entries that are hot although they were pruned.
+    unexpected: SeqSet,
 }
 
 impl Run<'_> {
     pub(super) async fn check_tree(&mut self, rows: &mut Rows) -> Result<()> {
-        let size = rows.head.size;
-        self.report.tree_size = size;
+        self.report.tree_size = rows.head.size;
         let (signed, roots) = self.signed_roots(rows).await?;
         self.report.signed_size = signed;
-        self.check_tile_keys(signed).await?;
-        let mut walk =
-            Walk { range: CompactRange::new(), edge: TileSet::new(), roots, proven: 0, broken: false };
+        // Tiles come with a checkpoint: where none verifies, that has been said, and nothing tells which belong.
+        if signed > 0 {
+            self.check_tile_keys(signed).await?;
+        }
+        rows.entries_end = self.entries_end(rows, signed).await?;
+        let size = rows.entries_end;
+        let mut walk = Walk {
+            range: CompactRange::new(),
+            edge: TileSet::new(),
+            roots,
+            proven: 0,
+            broken: false,
+            missing: SeqSet::default(),
+            unexpected: SeqSet::default(),
+        };
+        walk.missing.insert(size..rows.head.size);
         let subject = self.subject;
         let mut hot = HotScan { store: subject.store.as_ref(), buffer: VecDeque::new(), next: 0, end: size };
         self.progress.begin("ledger", Some(size));
@@ -85,7 +102,32 @@ impl Run<'_> {
             number = numbers.end;
         }
         self.progress.end();
+        self.report_presence(&walk);
         self.check_end(&walk, rows).await
+    }
+
+    /// Where the walk ends. A head can claim any size; past what is hot and what is signed there is nothing to walk.
+    async fn entries_end(&self, rows: &Rows, signed: u64) -> Result<u64> {
+        let newest = EntryScan {
+            range: 0..rows.head.size,
+            order: Order::Descending,
+            rows_max: 1,
+            bytes_max: READ_BYTES,
+        };
+        let newest = self.store().entries(newest).await?.first().map_or(0, |entry| entry.seq + 1);
+        Ok(newest.max(signed).min(rows.head.size))
+    }
+
+    /// Neighbours that are missing, or there too many, are one finding.
+    fn report_presence(&mut self, walk: &Walk) {
+        for range in walk.missing.ranges() {
+            let message = format!("{} not in the hot window, and no receipt says why", entries_text(&range));
+            self.findings.problem("entry-missing", range.start, message);
+        }
+        for range in walk.unexpected.ranges() {
+            let message = format!("{} pruned, and in the hot window", entries_text(&range));
+            self.findings.problem("entry-unexpected", range.start, message);
+        }
     }
 
     /// The size that is signed in the store, and every root that is known to be signed, by size.
@@ -106,11 +148,12 @@ impl Run<'_> {
                 }
                 None => {}
             },
-            None if last.is_some() && !self.store().tile_keys().await?.is_empty() => {
+            None if !self.store().tile_keys().await?.is_empty() => {
                 self.findings.problem("checkpoint-signature-invalid", None, "the stored checkpoint is gone");
             }
             None => {}
         }
+        self.compare_with_file(rows, signed, last.as_ref());
         if let Some(last) = last {
             if signed == 0 {
                 signed = last.size;
@@ -125,6 +168,20 @@ impl Run<'_> {
             self.findings.problem("log-truncated", size, message);
         }
         Ok((signed.min(size), roots))
+    }
+
+    /// The file is written before the store: where it is behind, someone took it back. That proves nothing about the
+    /// ledger, but without the file an older copy of the store would pass for it.
+    fn compare_with_file(&mut self, rows: &Rows, signed: u64, last: Option<&Checkpoint>) {
+        if rows.last_checkpoint.is_none() {
+            let message =
+                "there is no checkpoint file beside the store: an older copy of it could not be told";
+            self.findings.warning("checkpoint-file-missing", None, message);
+        }
+        if let Some(last) = last.filter(|last| last.size < signed) {
+            let message = format!("the checkpoint file is of {} entries, the store's of {signed}", last.size);
+            self.findings.warning("checkpoint-file-older", last.size, message);
+        }
     }
 
     fn open_checkpoint(&mut self, note: &[u8], what: &str) -> Option<Checkpoint> {
@@ -203,7 +260,7 @@ impl Run<'_> {
         if self.report.oldest_hot_seq.is_none() {
             self.report.oldest_hot_seq = entries.first().map(|entry| entry.seq);
         }
-        self.check_presence(rows, seqs, &hot).await?;
+        self.check_presence(walk, rows, seqs, &hot).await?;
         let signed_seqs = seqs.start..seqs.end.min(signed).max(seqs.start);
         let empty = Vec::new();
         let tile = TileId { level: 0, number: seqs.start / TILE_WIDTH };
@@ -244,6 +301,7 @@ impl Run<'_> {
 
     async fn check_presence(
         &mut self,
+        walk: &mut Walk,
         rows: &mut Rows,
         seqs: &Range<u64>,
         hot: &BTreeMap<u64, Hash>,
@@ -252,21 +310,14 @@ impl Run<'_> {
         if !pruned && hot.len() as u64 == seqs.end - seqs.start {
             return Ok(());
         }
-        if seqs.clone().any(|seq| !hot.contains_key(&seq) && !rows.pruned.contains(seq)) {
+        let accounted = |rows: &Rows, seq: u64| rows.pruned.contains(seq) || rows.pruned_since.contains(seq);
+        if seqs.clone().any(|seq| !hot.contains_key(&seq) && !accounted(rows, seq)) {
             self.refresh_pruned(rows).await?;
         }
         for seq in seqs.clone() {
-            match (hot.contains_key(&seq), rows.pruned.contains(seq)) {
-                (true, true) => {
-                    self.findings.problem("entry-unexpected", seq, "it was pruned, and is in the hot window");
-                }
-                (false, false) => {
-                    self.findings.problem(
-                        "entry-missing",
-                        seq,
-                        "it is not in the hot window, and no receipt says why",
-                    );
-                }
+            match hot.contains_key(&seq) {
+                true if rows.pruned.contains(seq) => walk.unexpected.insert(seq..seq + 1),
+                false if !accounted(rows, seq) => walk.missing.insert(seq..seq + 1),
                 _ => {}
             }
         }
@@ -357,7 +408,10 @@ impl Run<'_> {
             rows_max: READ_ENTRIES,
             bytes_max: READ_BYTES,
         };
-        for entry in self.store().entries(beyond).await? {
+        let mut unexpected = self.store().entries(beyond).await?;
+        // A half-open range cannot name the last number there is.
+        unexpected.extend(self.store().entries_at(vec![i64::MAX.cast_unsigned()]).await?);
+        for entry in unexpected {
             self.findings.problem("entry-unexpected", entry.seq, format!("the ledger ends at {end}"));
         }
         let last = rows.head.size.checked_sub(1);
@@ -372,6 +426,13 @@ impl Run<'_> {
             self.findings.problem("head-mismatch", last, "the head's time is not that of the last entry");
         }
         Ok(())
+    }
+}
+
+fn entries_text(range: &Range<u64>) -> String {
+    match range.end - range.start {
+        1 => format!("entry {} is", range.start),
+        _ => format!("entries {} to {} are", range.start, range.end - 1),
     }
 }
 
