@@ -20,6 +20,7 @@ mod policy;
 mod posting;
 mod progress;
 mod pruning;
+mod schedule;
 mod search;
 mod seq_set;
 mod sequencer;

@@ -135,3 +135,28 @@ async fn an_archived_entry_is_shown_from_the_archive() {
     assert!(cold.object.is_some() && cold.batch.is_some());
     assert!(cold.signed_size.is_some_and(|size| size > seq));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d5_a_scheduled_run_happens_by_itself_and_only_once_a_day() {
+    let fixture = Fixture::new(Rows::Sqlite);
+    let engine = fixture.create().await;
+    engine.append(events(&fixture, 31, 40)).await.unwrap();
+    fixture.clock.advance_days(100);
+    engine.append(vec![fixture.event(&event_json("new", "t", "ann", "a.b"))]).await.unwrap();
+    fixture.clock.advance_micros(12 * 3_600 * 1_000_000);
+    let pruned = async |count: usize| {
+        loop {
+            let batches = engine.ledger().batches().await.unwrap();
+            if batches.len() == count && batches.iter().all(|batch| batch.state == "pruned") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = engine.run_schedule() => unreachable!("a schedule does not end"),
+        () = pruned(1) => {}
+    }
+    assert_eq!(hot_ids(&engine, "t").await, ["new"]);
+    check(&engine).await;
+}

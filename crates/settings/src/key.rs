@@ -83,6 +83,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Whether archive runs happen by themselves; a run by hand happens in any case.",
     ),
     key(
+        "retention.run_at",
+        "02:30",
+        Rule::TimeOfDay,
+        "Time of day, UTC, at which `serve` archives and prunes what is past the hot window, once a day.",
+    ),
+    key(
         "retention.hot_days",
         "90",
         Rule::HotDays,
@@ -204,6 +210,7 @@ mod tests {
             Rule::Whole { max, .. } if max < 1_000 => "9",
             Rule::Whole { .. } => "2000",
             Rule::Origin | Rule::Directory | Rule::ArchiveName | Rule::ArchiveUrl | Rule::Backend => "other",
+            Rule::TimeOfDay => "03:15",
         }
     }
 

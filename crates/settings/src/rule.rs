@@ -44,6 +44,8 @@ pub(crate) enum Value {
     Backend(Backend),
     HotDays(HotDays),
     RetainDays(RetainDays),
+    /// Minutes after midnight, UTC.
+    TimeOfDay(u16),
 }
 
 /// Which values a key takes.
@@ -59,6 +61,7 @@ pub(crate) enum Rule {
     Backend,
     HotDays,
     RetainDays,
+    TimeOfDay,
     Origin,
     Directory,
     ArchiveName,
@@ -84,6 +87,7 @@ impl Rule {
                 days.map(Value::RetainDays).map_err(|error| error.to_string())
             }
             Self::Switch => switch(raw).map(Value::Switch).ok_or_else(refused),
+            Self::TimeOfDay => text(raw).and_then(time_of_day).map(Value::TimeOfDay).ok_or_else(refused),
             Self::Listen => {
                 let address = text(raw).and_then(|text| text.parse().ok());
                 address.map(Value::Listen).ok_or_else(refused)
@@ -116,6 +120,7 @@ impl Rule {
                 format!("a number of days from 1 to {}, or -1 to keep for ever", grouped(DAYS_MAX as u64))
             }
             Self::Switch => "true or false".to_owned(),
+            Self::TimeOfDay => "a time of day in UTC from 00:00 to 23:59, such as 02:30".to_owned(),
             Self::Listen => "an IP address and a port, such as 127.0.0.1:7717 or [::1]:7717".to_owned(),
             Self::Backend => "sqlite".to_owned(),
             Self::Origin => "1 to 255 bytes without white space, `+` and control characters, \
@@ -140,6 +145,16 @@ fn quoted(raw: &Raw) -> String {
         Raw::Text(_) => format!("`{raw}`"),
         _ => raw.to_string(),
     }
+}
+
+/// Minutes after midnight of `HH:MM`.
+fn time_of_day(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let number = |text: &str, below: u16| {
+        let two_digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        two_digits.then(|| text.parse().ok()).flatten().filter(|number: &u16| *number < below)
+    };
+    Some(number(hours, 24)? * 60 + number(minutes, 60)?)
 }
 
 fn text(raw: &Raw) -> Option<&str> {

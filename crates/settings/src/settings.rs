@@ -87,6 +87,8 @@ pub struct StreamSettings {
 pub struct Retention {
     /// Whether archive runs happen by themselves.
     pub enabled: bool,
+    /// When on a UTC day they happen, in minutes after midnight.
+    pub run_at_minutes: u16,
     /// How long an entry stays hot.
     pub hot_days: HotDays,
     /// Entries archived and pruned in one run, 1 to 1,000,000,000.
@@ -175,6 +177,7 @@ fn read(found: &BTreeMap<String, Found>, data_dir: PathBuf, problems: &mut Vec<P
         },
         retention: Retention {
             enabled: values.switch("retention.enabled"),
+            run_at_minutes: values.time_of_day("retention.run_at"),
             hot_days: values.hot_days("retention.hot_days"),
             entries_max: values.whole("retention.entries_max"),
             transaction_entries: values.whole("retention.transaction_entries"),

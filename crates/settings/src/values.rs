@@ -42,6 +42,7 @@ impl<'v> Values<'v> {
         backend -> Backend, Backend;
         hot_days -> HotDays, HotDays;
         retain_days -> RetainDays, RetainDays;
+        time_of_day -> u16, TimeOfDay;
         text -> String, Text;
     }
 

@@ -41,13 +41,17 @@ impl StopSignals {
 
 /// Serves until SIGINT or SIGTERM, finishes what is under way, and closes the ledger. Fails when the ledger has to be
 /// given up: then nothing more is acknowledged, and starting anew reads back what is durable.
-pub(crate) async fn serve_until_told(open: OpenEngine, listener: TcpListener) -> Result<(), Failure> {
-    let mut signals = StopSignals::listen()?;
+pub(crate) async fn serve_until_told(
+    open: OpenEngine,
+    listener: TcpListener,
+    mut signals: StopSignals,
+) -> Result<(), Failure> {
     let stop = Arc::new(Notify::new());
     let stopped = stop.clone();
     let running = server::run(open.engine.clone(), listener, async move { stopped.notified().await });
     tokio::pin!(running);
     let given_up = tokio::select! {
+        () = open.engine.run_schedule() => None,
         ended = &mut running => return ended.map_err(|error| Failure::caused("the server stopped", error)),
         () = signals.told() => None,
         reason = open.engine.failed() => Some(reason),
