@@ -16,9 +16,6 @@ use crate::failure::{Failure, violation_text};
 use batch::{Batch, BatchBounds};
 pub(crate) use tally::Tally;
 
-/// Batches on their way at once. One is being synced while the next is planned and the others are read.
-const BATCHES_IN_FLIGHT_MAX: usize = 4;
-
 /// Pieces of input that may wait to be taken, so that reading never runs far ahead of appending.
 pub(crate) const PIECES_WAITING_MAX: usize = 4;
 
@@ -61,15 +58,17 @@ pub(crate) struct Delivery {
     pub(crate) left_out: Vec<LeftOut>,
 }
 
-/// Appends everything that comes, in order. `deliver` is called with the receipts of each batch once they are durable;
+/// Appends everything that comes, in order, within the ledger's queue of `queue_bytes_max`. `deliver` is called with the receipts of each batch once they are durable;
 /// when it fails nothing more is taken in. Answers what was appended, and why it stopped if it did not reach the end.
 pub(crate) async fn append_all(
     engine: &Engine,
+    queue_bytes_max: u64,
     mut input: mpsc::Receiver<Piece>,
     conflicts: Conflicts,
     mut deliver: impl FnMut(Delivery) -> Result<(), Failure>,
 ) -> (Tally, Option<Failure>) {
-    let bounds = BatchBounds::of(engine.ledger().limits());
+    let bounds = BatchBounds::of(engine.ledger().limits(), queue_bytes_max);
+    let mut bytes_in_flight = 0;
     let mut in_flight = FuturesOrdered::new();
     let mut waiting: VecDeque<NumberedEvent> = VecDeque::new();
     let mut tally = Tally::default();
@@ -77,13 +76,16 @@ pub(crate) async fn append_all(
     let mut open = true;
     let mut refused = false;
     loop {
-        while !refused && in_flight.len() < BATCHES_IN_FLIGHT_MAX && !waiting.is_empty() {
+        while !refused && !waiting.is_empty() && bounds.has_room(in_flight.len(), bytes_in_flight) {
+            let batch = bounds.take(&mut waiting);
+            bytes_in_flight += batch.bytes;
             // The engine takes a batch in when its future is first polled, and they are polled in the order they are
             // pushed: so the entries stand in the order of the input.
-            in_flight.push_back(submit(engine, bounds.take(&mut waiting), conflicts));
+            in_flight.push_back(submit(engine, batch, conflicts));
         }
         tokio::select! {
             Some(submitted) = in_flight.next() => {
+                bytes_in_flight -= submitted.batch.bytes;
                 if let Err(failure) = settle(submitted, &mut tally, &mut deliver) {
                     // Batches behind this one may be durable already; theirs are still counted and told. The first refusal
                     // is the reason: whatever else stopped the input stands on a later line.
@@ -94,7 +96,7 @@ pub(crate) async fn append_all(
                     open = false;
                 }
             }
-            piece = input.recv(), if open && waiting.len() < bounds.events_max => match piece {
+            piece = input.recv(), if open && waiting.len() < bounds.events => match piece {
                 Some(Piece::Events(events)) => waiting.extend(events),
                 Some(Piece::Stop(failure)) => {
                     open = false;

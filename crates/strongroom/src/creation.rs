@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use engine::{Actor, CreatedToken, Engine, Identity, NewToken, Role};
+use engine::{CreatedToken, Engine, Identity, NewToken, Role};
 use store::{SqliteOptions, SqliteStore, Store};
 
 use crate::configuration::Configuration;
 use crate::data_directory::{DataDirectory, DirectoryLock, DirectoryState, create_directory, write_durably};
 use crate::failure::Failure;
 use crate::ledger_access::{OpenEngine, parts, store_failed};
+use crate::operator::operator;
 
 /// Where the archive of a new ledger is, seen from its data directory.
 const INITIAL_ARCHIVE: &str = "file:./archive";
@@ -59,7 +60,7 @@ pub(crate) async fn create(
 
     let engine = create_or_resume(&configuration, lock, Arc::new(signer)).await?;
     let token = NewToken { name: "init".to_owned(), role: Role::SuperAdmin, tenant: None, days: None };
-    let token = engine.engine.create_token(token, &Actor::system()).await?;
+    let token = engine.engine.create_token(token, &operator()).await?;
     let identity = engine.engine.ledger().identity().clone();
     Ok(NewLedger { identity, token, open: engine, directory })
 }
@@ -92,6 +93,6 @@ async fn create_or_resume(
     }
     directory.remove_headless_ledger()?;
     let store = SqliteStore::create(&directory.ledger_file(), &options).map_err(store_failed)?;
-    let engine = Engine::create(parts(configuration, Arc::new(store), signer)?, &Actor::system()).await?;
+    let engine = Engine::create(parts(configuration, Arc::new(store), signer)?, &operator()).await?;
     Ok(OpenEngine { engine, _lock: lock })
 }

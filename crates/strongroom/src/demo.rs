@@ -6,6 +6,7 @@ mod tamper;
 mod tour;
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 use tempfile::TempDir;
 
@@ -19,23 +20,28 @@ use tour::Tour;
 
 /// Gives the tour and removes everything it made, however it ends.
 pub(crate) async fn run(global: &Global, arguments: &DemoArguments) -> Result<Exit, Failure> {
-    let mut signals = StopSignals::listen()?;
+    let signals = StopSignals::listen()?;
     let room = tempfile::Builder::new()
         .prefix("strongroom-demo-")
         .tempdir()
         .map_err(|error| Failure::caused("cannot make a temporary directory", error))?;
-    let result = tokio::select! {
-        result = tour(global, arguments, &room) => result,
-        () = signals.told() => Ok(()),
-    };
+    let result = show(global, arguments, room.path(), signals).await;
     remove(room)?;
     result.map(|()| Exit::Done)
 }
 
-async fn tour(global: &Global, arguments: &DemoArguments, room: &TempDir) -> Result<(), Failure> {
+async fn show(
+    global: &Global,
+    arguments: &DemoArguments,
+    room: &Path,
+    mut signals: StopSignals,
+) -> Result<(), Failure> {
     let mut narrator = Narrator::new();
-    let tour = Tour { room: room.path(), events: arguments.events, bar: &Bar::new(global) };
-    let (open, token) = Box::pin(tour.give(&mut narrator)).await?;
+    let tour = Tour { room, events: arguments.events, bar: &Bar::new(global) };
+    let (open, token) = tokio::select! {
+        given = Box::pin(tour.give(&mut narrator)) => given?,
+        () = signals.told() => return Ok(()),
+    };
     if arguments.exit {
         open.close().await?;
         return narrator.say("Done; everything it made is removed.");
@@ -50,7 +56,7 @@ async fn tour(global: &Global, arguments: &DemoArguments, room: &TempDir) -> Res
         "try      curl -H 'Authorization: Bearer {token}' 'http://{address}/v1/audit/events?limit=3'"
     ))?;
     narrator.say("Ctrl-C stops it and removes everything it made.")?;
-    serving::serve_until_told(open, listener).await
+    serving::serve_until_told(open, listener, signals).await
 }
 
 /// The asked address, or a free port where somebody has that one: a demo should not fail because a server is running.

@@ -14,6 +14,7 @@ mod failure;
 mod ledger_access;
 mod lines;
 mod logging;
+mod operator;
 mod output;
 mod progress;
 mod serving;

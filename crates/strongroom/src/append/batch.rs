@@ -7,36 +7,46 @@ use super::NumberedEvent;
 /// Large enough that one sync serves many events, small enough that receipts come soon.
 const BATCH_EVENTS_MAX: usize = 1_000;
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Batches on their way at once. One is being synced while the next is planned and the others are read.
+const BATCHES_IN_FLIGHT_MAX: usize = 4;
 
 /// How much goes into one batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BatchBounds {
-    pub(super) events_max: usize,
-    bytes_max: usize,
+    pub(super) events: usize,
+    bytes: usize,
+    in_flight_bytes: usize,
 }
 
 impl BatchBounds {
-    /// Ours, or the ledger's where those are tighter.
-    pub(super) fn of(limits: &Limits) -> Self {
+    /// Ours, or the ledger's where those are tighter. Half of the queue stays free: its room is counted in coarser units.
+    pub(super) fn of(limits: &Limits, queue_bytes_max: u64) -> Self {
+        let in_flight_bytes = usize::try_from(queue_bytes_max / 4).unwrap_or(usize::MAX);
         Self {
-            events_max: BATCH_EVENTS_MAX.min(limits.batch_events_max).max(1),
-            bytes_max: BATCH_BYTES_MAX.min(limits.batch_bytes_max),
+            events: BATCH_EVENTS_MAX.min(limits.batch_events_max).max(1),
+            bytes: BATCH_BYTES_MAX.min(limits.batch_bytes_max).min(in_flight_bytes),
+            in_flight_bytes,
         }
+    }
+
+    /// Whether another batch may be sent while these are on their way.
+    pub(super) fn has_room(self, batches: usize, bytes: usize) -> bool {
+        batches == 0 || (batches < BATCHES_IN_FLIGHT_MAX && bytes < self.in_flight_bytes)
     }
 
     /// Takes a batch off the front: at least one event, then as many as fit.
     pub(super) fn take(self, waiting: &mut VecDeque<NumberedEvent>) -> Batch {
-        let mut batch = Batch { lines: Vec::new(), events: Vec::new() };
-        let mut bytes = 0;
+        let mut batch = Batch { lines: Vec::new(), events: Vec::new(), bytes: 0 };
         while let Some(next) = waiting.front() {
-            bytes += next.event.bytes();
-            let full = batch.events.len() >= self.events_max || bytes > self.bytes_max;
+            let bytes = next.event.bytes();
+            let full = batch.events.len() >= self.events || batch.bytes + bytes > self.bytes;
             if full && !batch.events.is_empty() {
                 break;
             }
             if let Some(NumberedEvent { line, event }) = waiting.pop_front() {
                 batch.lines.push(line);
                 batch.events.push(event);
+                batch.bytes += bytes;
             }
         }
         batch
@@ -48,6 +58,8 @@ impl BatchBounds {
 pub(super) struct Batch {
     pub(super) lines: Vec<u64>,
     pub(super) events: Vec<Event>,
+    /// As they count in the queue.
+    pub(super) bytes: usize,
 }
 
 impl Batch {
@@ -75,6 +87,18 @@ mod tests {
     use super::*;
     use event::Timestamp;
 
+    fn ample() -> BatchBounds {
+        BatchBounds { events: 10, bytes: usize::MAX, in_flight_bytes: 100 }
+    }
+
+    #[test]
+    fn one_batch_may_always_go_and_more_while_the_queue_has_room() {
+        assert!(ample().has_room(0, 1_000));
+        assert!(ample().has_room(3, 99));
+        assert!(!ample().has_room(1, 100));
+        assert!(!ample().has_room(4, 0));
+    }
+
     fn waiting(count: u64) -> VecDeque<NumberedEvent> {
         let now = Timestamp::parse_rfc3339("2026-04-22T00:00:00Z").unwrap();
         let mut traffic = traffic::Traffic::new(1);
@@ -88,17 +112,16 @@ mod tests {
     #[test]
     fn a_batch_is_bounded_by_count_and_by_bytes() {
         let mut events = waiting(5);
-        let two = BatchBounds { events_max: 2, bytes_max: usize::MAX };
+        let two = BatchBounds { events: 2, ..ample() };
         assert_eq!(two.take(&mut events).lines, [1, 2]);
-        let tiny = BatchBounds { events_max: 10, bytes_max: 1 };
+        let tiny = BatchBounds { bytes: 1, ..ample() };
         assert_eq!(tiny.take(&mut events).lines, [3]);
-        let ample = BatchBounds { events_max: 10, bytes_max: usize::MAX };
-        assert_eq!(ample.take(&mut events).lines, [4, 5]);
+        assert_eq!(ample().take(&mut events).lines, [4, 5]);
     }
 
     #[test]
     fn removing_lines_keeps_lines_and_events_together() {
-        let mut batch = BatchBounds { events_max: 9, bytes_max: usize::MAX }.take(&mut waiting(4));
+        let mut batch = ample().take(&mut waiting(4));
         let last = batch.events[3].event_id().map(str::to_owned);
         batch.remove_lines(|line| line == 2 || line == 3);
         assert_eq!(batch.lines, [1, 4]);

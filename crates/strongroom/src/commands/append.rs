@@ -22,8 +22,9 @@ pub(super) async fn run(global: &Global, arguments: &InputArguments) -> Result<E
     let (pieces, received) = mpsc::channel(PIECES_WAITING_MAX);
     thread::spawn(move || read(input, &limits, &pieces));
 
+    let room = configuration.settings.server.queue_bytes_max;
     let mut output = Output::new();
-    let (tally, stopped) = append::append_all(&open.engine, received, Conflicts::Stop, |delivery| {
+    let (tally, stopped) = append::append_all(&open.engine, room, received, Conflicts::Stop, |delivery| {
         for receipt in &delivery.receipts {
             output.json(receipt)?;
         }

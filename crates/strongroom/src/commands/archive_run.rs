@@ -1,12 +1,13 @@
 use std::fmt::Write;
 
-use engine::{Actor, ArchiveReport, ArchiveRun, Clock, SystemClock, Window};
+use engine::{ArchiveReport, ArchiveRun, Clock, SystemClock, Window};
 use event::{HotDays, Timestamp};
 
 use crate::arguments::{ArchiveRunArguments, Global};
 use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure};
 use crate::ledger_access::OpenEngine;
+use crate::operator::operator;
 use crate::output::{Output, bytes, counted, grouped};
 use crate::progress::Bar;
 
@@ -48,16 +49,6 @@ fn window(arguments: &ArchiveRunArguments) -> Result<Window, Failure> {
             .hint("a time that is at most now"));
     }
     Ok(Window::Before(before))
-}
-
-/// Who runs this command, as far as the system tells.
-fn operator() -> Actor {
-    let name = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| {
-        let value = std::env::var(name).ok()?;
-        let fits = !value.is_empty() && value.len() <= 256 && !value.chars().any(char::is_control);
-        fits.then_some(value)
-    });
-    name.map_or_else(Actor::system, Actor::user)
 }
 
 fn text(report: &ArchiveReport) -> String {

@@ -17,7 +17,7 @@ use crate::configuration::Configuration;
 use crate::failure::{Exit, Failure, violation_text};
 use crate::ledger_access::OpenEngine;
 use crate::lines::{self, Line, Lines, LinesError};
-use crate::output::{Output, counted, remark};
+use crate::output::{Output, counted, grouped, remark};
 
 use invalid::InvalidRecords;
 use spool::Spool;
@@ -54,8 +54,9 @@ pub(super) async fn run(global: &Global, arguments: &ImportArguments) -> Result<
 
     let (pieces, received) = mpsc::channel(PIECES_WAITING_MAX);
     thread::spawn(move || replay(spool, &limits, &pieces));
+    let room = configuration.settings.server.queue_bytes_max;
     let conflicts = if arguments.skip_invalid { Conflicts::LeaveOut } else { Conflicts::Stop };
-    let (tally, stopped) = append::append_all(&open.engine, received, conflicts, |delivery| {
+    let (tally, stopped) = append::append_all(&open.engine, room, received, conflicts, |delivery| {
         delivery.left_out.into_iter().for_each(|left_out| invalid.report(left_out.line, &left_out.reason));
         Ok(())
     })
@@ -178,6 +179,7 @@ fn print(global: &Global, summary: &Summary) -> Result<(), Failure> {
     if !global.json {
         let Summary { read, appended, duplicates, invalid } = summary;
         let read = counted(*read, "record", "records");
+        let [appended, duplicates, invalid] = [appended, duplicates, invalid].map(|number| grouped(*number));
         let text = format!("{read} read: {appended} appended, {duplicates} there before, {invalid} invalid");
         remark(global, text);
         return Ok(());

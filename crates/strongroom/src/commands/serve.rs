@@ -5,7 +5,7 @@ use crate::data_directory::DirectoryState;
 use crate::failure::{Exit, Failure};
 use crate::ledger_access::OpenEngine;
 use crate::output::Output;
-use crate::serving;
+use crate::serving::{self, StopSignals};
 
 use settings::Flag;
 
@@ -25,6 +25,8 @@ pub(super) async fn run(global: &Global, arguments: &ServeArguments) -> Result<E
     };
     let address =
         listener.local_addr().map_err(|error| Failure::caused("the listener has no address", error))?;
+    // Before anybody is told that it runs: from then on a signal has to find its handler.
+    let signals = StopSignals::listen()?;
     let mut output = Output::new();
     if global.json {
         output.json(&serde_json::json!({ "listening": format!("http://{address}") }))?;
@@ -32,7 +34,7 @@ pub(super) async fn run(global: &Global, arguments: &ServeArguments) -> Result<E
         output.line(format!("Listening on http://{address}"))?;
     }
     output.flush()?;
-    serving::serve_until_told(open, listener).await?;
+    serving::serve_until_told(open, listener, signals).await?;
     Ok(Exit::Done)
 }
 
