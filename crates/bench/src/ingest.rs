@@ -84,6 +84,10 @@ fn add_submission(
     report.add(Row::new("  until all is signed", settled, Unit::EventsPerSecond));
     let disk = Row::new("  on disk", engine.detail("disk_bytes")? / entries as f64, Unit::BytesPerEvent);
     report.add(disk.floor("the lines", plain_file.detail("disk_bytes")? / entries as f64));
+    if let Some((written, floor)) = engine.written_bytes.zip(bare_sqlite.written_bytes) {
+        let written = Row::new("  written to disk", written as f64 / entries as f64, Unit::BytesPerEvent);
+        report.add(written.floor("bare SQLite", floor as f64 / entries as f64));
+    }
     let commits = engine.detail("store_commit_calls")?;
     report.add(Row::new("  in a commit", entries as f64 / commits, Unit::Events));
     for (what, name) in [

@@ -18,6 +18,8 @@ pub(crate) struct Measurement {
     pub(crate) cpu_seconds: Option<f64>,
     /// The most memory the process ever had resident.
     pub(crate) memory_peak_bytes: Option<u64>,
+    /// Bytes sent to disks in those seconds.
+    pub(crate) written_bytes: Option<u64>,
     /// What else was found, by name; the name ends in the unit.
     pub(crate) details: BTreeMap<String, f64>,
 }
@@ -55,15 +57,20 @@ impl Measurement {
     }
 }
 
-/// Wall clock and CPU time from one moment on.
+/// Wall clock, CPU time and bytes written from one moment on.
 pub(crate) struct Stopwatch {
     started: Instant,
     cpu_seconds: Option<f64>,
+    written_bytes: Option<u64>,
 }
 
 impl Stopwatch {
     pub(crate) fn start() -> Self {
-        Self { cpu_seconds: resources::cpu_seconds(), started: Instant::now() }
+        Self {
+            cpu_seconds: resources::cpu_seconds(),
+            written_bytes: resources::written_bytes(),
+            started: Instant::now(),
+        }
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -73,6 +80,8 @@ impl Stopwatch {
     pub(crate) fn stop(&self, entries: u64) -> Measurement {
         let taken = self.elapsed();
         let used = self.cpu_seconds.zip(resources::cpu_seconds()).map(|(before, after)| after - before);
-        Measurement { cpu_seconds: used, ..Measurement::of(entries, taken) }
+        let written =
+            self.written_bytes.zip(resources::written_bytes()).map(|(before, after)| after - before);
+        Measurement { cpu_seconds: used, written_bytes: written, ..Measurement::of(entries, taken) }
     }
 }

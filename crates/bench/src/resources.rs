@@ -15,6 +15,12 @@ pub(crate) fn memory_peak_bytes() -> Option<u64> {
     memory_peak_bytes_in(&fs::read_to_string("/proc/self/status").ok()?)
 }
 
+/// Bytes that this process has caused to be sent to disks (`write_bytes`), as of now: what is still in the page cache
+/// of a file that was not synced is in it too.
+pub(crate) fn written_bytes() -> Option<u64> {
+    written_bytes_in(&fs::read_to_string("/proc/self/io").ok()?)
+}
+
 fn cpu_seconds_in(stat: &str) -> Option<f64> {
     // The command's name is in parentheses and may hold anything; utime and stime are fields 14 and 15 (proc(5)).
     let (_, after_name) = stat.rsplit_once(')')?;
@@ -27,6 +33,10 @@ fn memory_peak_bytes_in(status: &str) -> Option<u64> {
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = kibibytes.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1_024)
+}
+
+fn written_bytes_in(io: &str) -> Option<u64> {
+    io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -45,5 +55,12 @@ mod tests {
         let status = "Name:\tbench\nVmPeak:\t  999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n";
         assert_eq!(memory_peak_bytes_in(status), Some(2_097_152));
         assert_eq!(memory_peak_bytes_in("Name:\tbench\n"), None);
+    }
+
+    #[test]
+    fn written_bytes_are_those_of_the_disk_and_not_of_the_system_call() {
+        let io = "rchar: 1\nwchar: 2\nread_bytes: 3\nwrite_bytes: 4096\ncancelled_write_bytes: 5\n";
+        assert_eq!(written_bytes_in(io), Some(4_096));
+        assert_eq!(written_bytes_in(""), None);
     }
 }

@@ -18,12 +18,15 @@ const PIECE_LINES: u64 = 10_000;
 /// A prime, so that going on by it in a list of any other length visits all of it, out of order.
 const STRIDE: usize = 7_919;
 
+/// A condition of a filter: its name and value.
+type Pair = (&'static str, String);
+
 /// A kind of search.
 pub(super) struct Kind {
     pub(super) name: &'static str,
     pub(super) description: &'static str,
     /// The filter that finds the entry, if it has what the kind asks for.
-    pairs: fn(&EntryFields<'_>) -> Option<Vec<(&'static str, String)>>,
+    pairs: fn(&EntryFields<'_>) -> Option<Vec<Pair>>,
 }
 
 pub(super) const KINDS: [Kind; 3] = [

@@ -12,7 +12,8 @@ use crate::subject::Subject;
 pub(crate) async fn hot(call: &StepCall, full: bool) -> Result<Measurement, Failure> {
     let ledger = Subject::of(&call.directory)?.reader().await?;
     let stopwatch = Stopwatch::start();
-    let report = ledger.verify(&VerifyOptions { full }, &NoProgress).await?;
+    // Boxed because it is large, and what awaits it here would be as large.
+    let report = Box::pin(ledger.verify(&VerifyOptions { full }, &NoProgress)).await?;
     let measurement = stopwatch.stop(report.entries_checked);
     if !report.ok || report.entries_checked < call.entries {
         return Err(format!("the ledger does not verify: {report:?}").into());
