@@ -81,7 +81,7 @@ impl LastCheckpoint for CheckpointFile {
         let new = self.path.with_extension("new");
         // Written beside, synced, renamed, directory synced: a crash leaves the old note or the new one, whole.
         let write = || {
-            let mut file = File::create(&new)?;
+            let mut file = owner_only(&new)?;
             file.write_all(note.as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, &self.path)?;
@@ -89,6 +89,12 @@ impl LastCheckpoint for CheckpointFile {
         };
         write().map_err(|error| self.failed(error))
     }
+}
+
+/// Creates or truncates a file that only its owner may read.
+fn owner_only(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// Signs checkpoints; one at a time.

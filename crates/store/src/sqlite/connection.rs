@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,6 +40,8 @@ pub(super) fn create(path: &Path) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file_failed(error)),
         _ => {}
     }
+    // An empty file is an empty database; made here, it is the owner's alone, and so are SQLite's files beside it.
+    File::options().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(file_failed)?;
     write_schema(&unfinished)?;
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(file_failed)?;
     fs::rename(&unfinished, path).map_err(file_failed)?;
