@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
 use std::process::{Child, ChildStdin, Stdio};
@@ -20,9 +20,11 @@ const ROUNDS: u32 = 54;
 /// In each of these an archive run is killed, too.
 const ARCHIVE_EVERY: u32 = 6;
 /// New events offered in a round.
-const ROUND_EVENTS: Range<usize> = 100..2_500;
-/// How long a process may live.
+const ROUND_EVENTS: Range<usize> = 100..2_000;
+/// How long a process may live from its start: opening the ledger and the first commits.
 const LIFE_MICROS: Range<u64> = 0..200_000;
+/// How long it may live from its first receipt: commits under way.
+const LIFE_AFTER_RECEIPT_MICROS: Range<u64> = 0..40_000;
 
 /// K3: whenever the process is killed, what it acknowledged is there, the ledger verifies, and nothing has to be repaired.
 #[test]
@@ -35,8 +37,7 @@ fn k3_a_process_killed_at_any_moment_loses_no_acknowledged_event() {
     let mut acknowledged: BTreeMap<String, u64> = BTreeMap::new();
     for round in 0..ROUNDS {
         let events = producer.offer(rng.random_range(ROUND_EVENTS));
-        let life = Duration::from_micros(rng.random_range(LIFE_MICROS));
-        let receipts = producer.named(append_and_kill(&place, events, life));
+        let receipts = producer.named(append_and_kill(&place, events, Life::random(round, &mut rng)));
         let context = format!("seed {seed}, round {round}, {} receipts", receipts.len());
         verify(&place, &context);
         are_there(&place, &receipts, &context);
@@ -81,20 +82,21 @@ fn seed() -> u64 {
 /// Events that were offered and not acknowledged are offered again, as a careful client does.
 struct Producer {
     traffic: Traffic,
-    waiting: Vec<(String, String)>,
+    waiting: VecDeque<(String, String)>,
     offered: usize,
 }
 
 impl Producer {
     fn new(seed: u64) -> Self {
-        Self { traffic: Traffic::new(seed), waiting: Vec::new(), offered: 0 }
+        Self { traffic: Traffic::new(seed), waiting: VecDeque::new(), offered: 0 }
     }
 
     fn offer(&mut self, new: usize) -> Vec<String> {
         for _ in 0..new {
             let event = String::from_utf8(self.traffic.event(1_700_000_000_000_000)).unwrap();
             let value: serde_json::Value = serde_json::from_str(&event).unwrap();
-            self.waiting.push((value["event_id"].as_str().unwrap().to_owned(), event));
+            // New ones first: every process is to be killed over commits, not over duplicates alone.
+            self.waiting.push_front((value["event_id"].as_str().unwrap().to_owned(), event));
         }
         self.offered += new;
         self.waiting.iter().map(|(_, event)| event.clone()).collect()
@@ -116,13 +118,36 @@ impl Producer {
     }
 }
 
-/// Starts an append, kills it after `life`, and answers the receipts that had come out by then.
-fn append_and_kill(place: &Workplace, events: Vec<String>, life: Duration) -> Vec<Receipt> {
-    let deadline = Instant::now() + life;
+/// When a process is killed.
+#[derive(Debug, Clone, Copy)]
+enum Life {
+    FromStart(Duration),
+    FromFirstReceipt(Duration),
+}
+
+impl Life {
+    fn random(round: u32, rng: &mut StdRng) -> Self {
+        if round.is_multiple_of(3) {
+            return Self::FromStart(Duration::from_micros(rng.random_range(LIFE_MICROS)));
+        }
+        Self::FromFirstReceipt(Duration::from_micros(rng.random_range(LIFE_AFTER_RECEIPT_MICROS)))
+    }
+}
+
+/// Starts an append, kills it when its life is over, and answers the receipts that had come out by then.
+fn append_and_kill(place: &Workplace, events: Vec<String>, life: Life) -> Vec<Receipt> {
+    let start = Instant::now();
     let mut child = place.command(&["append"]).stdin(Stdio::piped()).spawn().unwrap();
     let writer = write_to(child.stdin.take().unwrap(), events);
     let printed = receipts_of(&mut child);
     let mut receipts = Vec::new();
+    let deadline = match life {
+        Life::FromStart(life) => start + life,
+        Life::FromFirstReceipt(life) => {
+            receipts.push(Receipt::parse(&printed.recv().expect("it ended without a receipt")));
+            Instant::now() + life
+        }
+    };
     let mut ended = false;
     while !ended {
         match printed.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
