@@ -3,8 +3,10 @@
 
 mod check;
 mod clock;
+mod faulty_store;
 mod fixture;
 
 pub use check::check;
 pub use clock::ManualClock;
+pub use faulty_store::{Fault, FaultyStore};
 pub use fixture::{Fixture, Rows, event_json, events};
