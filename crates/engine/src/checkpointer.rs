@@ -210,7 +210,9 @@ impl Checkpointer {
         // What is signed is what the store gives back, not what was once sent to it.
         self.rehash(from..target.size(), |_, leaf| leaves.push(leaf)).await?;
         let mut range = state.range.clone();
-        leaves.iter().for_each(|leaf| range.append(*leaf));
+        for leaf in &leaves {
+            range.append(*leaf);
+        }
         if &range != target {
             return Err(Error::new(
                 ErrorKind::Corrupt,

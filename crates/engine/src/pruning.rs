@@ -68,6 +68,8 @@ impl Engine {
                 format!("entries up to {} are not all signed (up to {signed}): nothing pruned", range.end);
             return Err(Error::new(ErrorKind::Internal, message));
         }
+        // Held from here to the commit: a segment that is sealed in between would keep an index of nothing.
+        let _segments = self.inner.segment_changes.lock().await;
         let (hold_version, segments) = {
             let view = self.ledger().view();
             let mut pruned = view.pruned.clone();

@@ -67,10 +67,16 @@ impl SearchPage {
         }
         let cursor = serde_json::json!(self.next_cursor);
         let tiers = serde_json::json!(self.tiers);
-        json.push_str(&format!(
-            "],\"next_cursor\":{cursor},\"tree_size\":{},\"pruned_through\":{},\"tiers\":{tiers}}}",
-            self.tree_size, self.pruned_through
-        ));
+        let (tree_size, pruned_through) = (self.tree_size, self.pruned_through);
+        json.push_str("],\"next_cursor\":");
+        json.push_str(&cursor.to_string());
+        json.push_str(",\"tree_size\":");
+        json.push_str(&tree_size.to_string());
+        json.push_str(",\"pruned_through\":");
+        json.push_str(&pruned_through.to_string());
+        json.push_str(",\"tiers\":");
+        json.push_str(&tiers.to_string());
+        json.push('}');
         json
     }
 }
@@ -94,20 +100,22 @@ impl Ledger {
                 "the cursor is of a longer ledger: repeat the search",
             ));
         }
+        // A page of nothing would have no entry to go on after.
+        let limit = page.limit.max(1);
         let mut search = Search {
             ledger: self,
             filter,
             order: page.order,
             terms: terms_by_selectivity(filter),
-            wanted: page.limit.saturating_add(1),
+            wanted: limit.saturating_add(1),
             budget: self.inner.policy.scan_entries_max.max(1),
             found: Vec::new(),
             found_bytes: 0,
             next: position.bound,
         };
         let complete = search.run(position.tree_size).await?;
-        let more = search.found.len() > page.limit || search.found_bytes >= PAGE_BYTES_MAX;
-        search.found.truncate(page.limit);
+        let more = search.found.len() > limit || search.found_bytes >= PAGE_BYTES_MAX;
+        search.found.truncate(limit);
         let bound = match (more, search.found.last(), page.order) {
             (false, _, _) | (_, None, _) => search.next,
             (true, Some(last), Order::Ascending) => last.seq + 1,

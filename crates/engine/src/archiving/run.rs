@@ -10,6 +10,7 @@ use archive::{
     publish_manifest, reread, tiles_of_batch, write_log_copy,
 };
 use event::EntryFields;
+use futures::stream::{self, StreamExt as _};
 use merkle::{Hash, TILE_WIDTH, TileId, TileSet};
 use serde_json::json;
 use store::{Entry, EntryScan, Order, Row, RowChange, Table};
@@ -23,6 +24,9 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{READ_BYTES, READ_ENTRIES};
 use crate::progress::Progress;
+
+/// Objects that are read back at once; each keeps one thread busy.
+const OBJECTS_AT_ONCE: usize = 4;
 
 impl Engine {
     /// Archives what is past the window, proves the copies, and prunes the hot ones. One run at a time.
@@ -53,6 +57,7 @@ impl Engine {
         } else {
             self.finish_earlier(&rows, actor, progress, &mut report).await?;
             let rows = ledger.batch_rows().await?;
+            self.clear_staging(&rows)?;
             let range = self.select(run, &rows, &mut report).await?;
             if !range.is_empty() {
                 let row = self.plan_batch(&range, &rows, actor).await?;
@@ -116,6 +121,26 @@ impl Engine {
             } else {
                 report.considered += row.plan.entries();
                 self.complete(row.clone(), actor, progress, report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what completed batches left staged: those whose run ended between recording them and cleaning up.
+    fn clear_staging(&self, rows: &[BatchRow]) -> Result<()> {
+        let failed = |error: std::io::Error| {
+            let message = format!("cannot clear the staging directory {}", self.inner.staging.display());
+            Error::with_source(ErrorKind::Unavailable, message, error)
+        };
+        let staged = match std::fs::read_dir(&self.inner.staging) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            staged => staged.map_err(failed)?,
+        };
+        for directory in staged {
+            let directory = directory.map_err(failed)?;
+            let name = directory.file_name();
+            if rows.iter().any(|row| row.is_complete() && name == row.plan.id.as_str()) {
+                std::fs::remove_dir_all(directory.path()).map_err(failed)?;
             }
         }
         Ok(())
@@ -282,8 +307,11 @@ impl Engine {
         };
         progress.begin("proving", Some(plan.entries()));
         let mut proven = vec![false; plan.entries() as usize];
-        for object in objects {
-            for (seq, leaf) in reread(destination, object).await?.leaves {
+        // Several at once, in order: hashing one overlaps with reading the next.
+        let contents = objects.iter().map(async |object| (object, reread(destination, object).await));
+        let mut contents = stream::iter(contents).buffered(OBJECTS_AT_ONCE);
+        while let Some((object, content)) = contents.next().await {
+            for (seq, leaf) in content?.leaves {
                 let slot = seq.checked_sub(plan.first_seq).and_then(|offset| proven.get_mut(offset as usize));
                 match slot {
                     Some(proven) if !*proven && tiles.leaf(seq) == Some(leaf) => *proven = true,

@@ -51,9 +51,9 @@ impl Run<'_> {
             proven = proven.min(self.check_destination(&destination, rows, expected, earlier).await?);
         }
         // A receipt excuses the absence of an entry only as far as every archive proves to hold it: whoever can write
-        // rows can write a receipt, but no signed manifest.
-        self.archived = proven;
-        rows.pruned.truncate(proven);
+        // rows can write a receipt, but no signed manifest. Where an archive is damaged, that is the finding.
+        self.archived = if self.archive_damaged { expected.unwrap_or(0) } else { proven };
+        rows.pruned.truncate(self.archived);
         Ok(())
     }
 
@@ -76,11 +76,13 @@ impl Run<'_> {
         // A batch in the making has its checkpoint before its manifest.
         let in_the_making = rows.batches.iter().find(|row| !row.is_complete());
         let checkpoint_in_the_making = in_the_making.map(|row| checkpoint_key(row.plan.size()));
+        // Where something is wrong, fewer entries are proven: that says no more than what is wrong.
+        let damaged = report.problems.iter().any(|problem| problem.reason != Reason::LogTruncated);
+        self.archive_damaged |= damaged;
         for problem in report.problems {
-            if problem.reason == Reason::LogTruncated
-                && problem.key.is_some()
-                && problem.key == checkpoint_in_the_making
-            {
+            let expected_more = damaged && problem.key.is_none();
+            let in_the_making = problem.key.is_some() && problem.key == checkpoint_in_the_making;
+            if problem.reason == Reason::LogTruncated && (expected_more || in_the_making) {
                 continue;
             }
             let message =
@@ -105,7 +107,9 @@ impl Run<'_> {
             self.findings.problem("log-truncated", rows.head.size, message);
         }
         let lines = receipts.lines.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        lines.iter().for_each(|(seq, line)| self.attested.read(*seq, line));
+        for (seq, line) in &lines {
+            self.attested.read(*seq, line);
+        }
         for batch in &rows.batches {
             self.check_catalogue(destination, rows, batch, resumed).await?;
         }

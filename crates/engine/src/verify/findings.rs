@@ -42,10 +42,6 @@ impl Findings {
         }
     }
 
-    pub(super) fn any(&self) -> bool {
-        !self.problems.is_empty()
-    }
-
     pub(super) fn finish(mut self) -> (Vec<Finding>, Vec<Finding>) {
         self.problems.sort_by_key(|finding| finding.seq.unwrap_or(u64::MAX));
         if self.unlisted > 0 {

@@ -167,7 +167,9 @@ impl Run<'_> {
         // The tiles themselves were checked before; a segment that is not signed yet has no tiles to compare with.
         let root = tiles.ok().and_then(|tiles| {
             let mut range = CompactRange::new();
-            (first..first + SEGMENT_ENTRIES).try_for_each(|seq| Some(range.append(tiles.leaf(seq)?)))?;
+            for seq in first..first + SEGMENT_ENTRIES {
+                range.append(tiles.leaf(seq)?);
+            }
             Some(range.root().0)
         });
         if !fits || !in_ledger || root.is_some_and(|root| root != segment.root) {

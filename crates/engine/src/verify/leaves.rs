@@ -95,7 +95,9 @@ mod tests {
 
     fn root(leaves: &[Hash]) -> Hash {
         let mut range = CompactRange::new();
-        leaves.iter().for_each(|leaf| range.append(*leaf));
+        for leaf in leaves {
+            range.append(*leaf);
+        }
         range.root()
     }
 

@@ -59,6 +59,8 @@ struct Walk {
     proven: u64,
     /// No more is known than that something before is wrong: its consequences are not reported.
     broken: bool,
+    /// A line or a tile was found to be wrong: a root that does not come out follows from it.
+    suspect: bool,
     /// Entries that are neither hot nor receipted as pruned.
     missing: SeqSet,
     /// Entries that are hot although they were pruned.
@@ -82,6 +84,7 @@ impl Run<'_> {
             roots,
             proven: 0,
             broken: false,
+            suspect: false,
             missing: SeqSet::default(),
             unexpected: SeqSet::default(),
         };
@@ -121,7 +124,8 @@ impl Run<'_> {
     /// Neighbours that are missing, or there too many, are one finding.
     fn report_presence(&mut self, walk: &Walk) {
         for range in walk.missing.ranges() {
-            let message = format!("{} not in the hot window, and no receipt says why", entries_text(&range));
+            let message =
+                format!("{} not in the hot window, and no receipt and archive say why", entries_text(&range));
             self.findings.problem("entry-missing", range.start, message);
         }
         for range in walk.unexpected.ranges() {
@@ -200,12 +204,20 @@ impl Run<'_> {
         let now = self.signed_now(signed).await?;
         let expected: BTreeSet<(u8, u64)> =
             tiles_for_size(now).map(|(tile, _)| (tile.level, tile.number)).collect();
+        let mut previous = None;
         for (level, number) in self.store().tile_keys().await? {
-            if !expected.contains(&(level, number)) {
+            if expected.contains(&(level, number)) {
+                continue;
+            }
+            // Neighbours are one finding.
+            if previous.is_none_or(|(before, last): (u8, u64)| {
+                (before, last.checked_add(1)) != (level, Some(number))
+            }) {
                 let message =
                     format!("tile {number} of level {level} does not belong to {signed} signed entries");
                 self.findings.problem("tile-mismatch", first_seq(level, number), message);
             }
+            previous = Some((level, number));
         }
         Ok(())
     }
@@ -288,6 +300,7 @@ impl Run<'_> {
             let message = format!("{} is not the tree's", tile.path(TILE_WIDTH as u16));
             self.findings.problem("tile-mismatch", seqs.start, message);
         }
+        walk.suspect |= verdict.tile_wrong || !verdict.changed.is_empty();
         let changed: BTreeSet<u64> = verdict.changed.iter().copied().collect();
         for entry in entries.iter().filter(|entry| !changed.contains(&entry.seq)) {
             self.attested.read(entry.seq, &entry.line);
@@ -376,7 +389,7 @@ impl Run<'_> {
             match walk.roots.get(&size) {
                 Some(root) if *root == walk.range.root() => walk.proven = size,
                 Some(_) => {
-                    if !self.findings.any() {
+                    if !walk.suspect {
                         let message =
                             format!("entries {} to {seq} do not lead to the signed root", walk.proven);
                         self.findings.problem("root-mismatch", walk.proven, message);
@@ -411,7 +424,9 @@ impl Run<'_> {
         let mut unexpected = self.store().entries(beyond).await?;
         // A half-open range cannot name the last number there is.
         unexpected.extend(self.store().entries_at(vec![i64::MAX.cast_unsigned()]).await?);
-        for entry in unexpected {
+        // Entries that were read and are below the head that is read after them were committed meanwhile.
+        let end = self.store().head().await?.map_or(0, |head| head.size.max(rows.head.size));
+        for entry in unexpected.iter().filter(|entry| entry.seq >= end) {
             self.findings.problem("entry-unexpected", entry.seq, format!("the ledger ends at {end}"));
         }
         let last = rows.head.size.checked_sub(1);

@@ -9,7 +9,7 @@ CREATE TABLE head (
 ) STRICT;
 
 CREATE TABLE entry (
-    seq  INTEGER PRIMARY KEY,
+    seq  INTEGER PRIMARY KEY CHECK (seq >= 0),
     line TEXT NOT NULL
 ) STRICT;
 
