@@ -10,6 +10,8 @@ use archive::{
     publish_manifest, reread, tiles_of_batch, write_log_copy,
 };
 use event::EntryFields;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use merkle::{Hash, TILE_WIDTH, TileId, TileSet};
 use serde_json::json;
@@ -308,7 +310,9 @@ impl Engine {
         progress.begin("proving", Some(plan.entries()));
         let mut proven = vec![false; plan.entries() as usize];
         // Several at once, in order: hashing one overlaps with reading the next.
-        let contents = objects.iter().map(async |object| (object, reread(destination, object).await));
+        // Boxed, because the compiler cannot tell that a stream of borrowing futures may move between threads.
+        let read = |object| async move { (object, reread(destination, object).await) }.boxed();
+        let contents: Vec<BoxFuture<'_, _>> = objects.iter().map(read).collect();
         let mut contents = stream::iter(contents).buffered(OBJECTS_AT_ONCE);
         while let Some((object, content)) = contents.next().await {
             for (seq, leaf) in content?.leaves {
