@@ -1,5 +1,6 @@
 //! The engine: a ledger that takes events, with its tasks.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -112,7 +113,7 @@ impl Engine {
         let event = event_for(statement, &rows, uuid_v7(now, &mut rng), now)?;
         let head = PlanHead { range: merkle::CompactRange::new(), recorded_at: now, hold_version: 0 };
         let mut works = [Work { events: vec![event.into()], rows, prune: None }];
-        let planned = plan(&head, &mut works, &std::collections::HashMap::new(), now, &parts.policy);
+        let planned = plan(&head, &mut works, [&HashMap::new(), &HashMap::new()], now, &parts.policy);
         planned.answers.into_iter().collect::<Result<Vec<_>>>()?;
         let commit: Commit = planned.commit;
         parts.store.commit(commit).await?;
@@ -143,13 +144,8 @@ impl Engine {
         let segment_changes = Arc::new(tokio::sync::Mutex::new(()));
         let (queue, queued) = mpsc::unbounded_channel();
         let (failing, failed) = watch::channel(None);
-        let sequencer = Sequencer {
-            ledger: ledger.clone(),
-            checkpointer: checkpointer.clone(),
-            sealing: sealing.clone(),
-            queue: queued,
-            failed: failing,
-        };
+        let sequencer =
+            Sequencer::new(ledger.clone(), checkpointer.clone(), sealing.clone(), queued, failing);
         // At start-up there may be entries that were acknowledged and not yet signed, and full segments.
         checkpointer.sign().await?;
         sealing.notify_one();
@@ -206,15 +202,24 @@ impl Engine {
                 reserved,
             ));
         }
+        let given: Vec<bool> = events.iter().map(|event| event.event_id().is_some()).collect();
         self.assign_ids(&mut events);
-        let submitted_ids: Vec<Option<String>> =
+        let ids: Vec<Option<String>> =
             events.iter().map(|event| event.event_id().map(str::to_owned)).collect();
         let bytes = events.iter().map(Event::bytes).sum();
         let room = self.room(bytes)?;
         let work =
             Work { events: events.into_iter().map(Keyed::from).collect(), rows: Vec::new(), prune: None };
         let (placed, tree_size) = self.submit(work, bytes, Some(room)).await?;
-        let receipts = self.receipts(placed, submitted_ids).await?;
+        let mut receipts = Vec::with_capacity(placed.len());
+        for ((place, event_id), given) in placed.into_iter().zip(ids).zip(given) {
+            receipts.push(match place {
+                Placed::New { seq, leaf } => {
+                    Receipt { event_id, seq, leaf_hash: leaf.to_string(), duplicate: false }
+                }
+                Placed::Duplicate { seq } => self.duplicate_receipt(seq, event_id.filter(|_| given)).await?,
+            });
+        }
         Ok(Appended { receipts, tree_size })
     }
 
@@ -247,28 +252,16 @@ impl Engine {
         let closed = || Error::new(ErrorKind::Unavailable, "the ledger is shutting down");
         let (answer, answered) = oneshot::channel();
         let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let queued = Queued { work, bytes, answer, _room: room };
+        let queued = Queued { work, bytes, answer, room };
         queue.ok_or_else(closed)?.send(queued).map_err(|_| closed())?;
         answered.await.map_err(|_| {
             Error::new(ErrorKind::OutcomeUnknown, "outcome unknown: retry with the same event_id")
         })?
     }
 
-    /// Receipts for placed events; those of duplicates are read from the entries they repeat.
-    async fn receipts(&self, placed: Vec<Placed>, ids: Vec<Option<String>>) -> Result<Vec<Receipt>> {
-        let mut receipts = Vec::with_capacity(placed.len());
-        for (place, event_id) in placed.into_iter().zip(ids) {
-            receipts.push(match place {
-                Placed::New { seq, leaf } => {
-                    Receipt { event_id, seq, leaf_hash: leaf.to_string(), duplicate: false }
-                }
-                Placed::Duplicate { seq } => self.duplicate_receipt(seq).await?,
-            });
-        }
-        Ok(receipts)
-    }
-
-    async fn duplicate_receipt(&self, seq: u64) -> Result<Receipt> {
+    /// The receipt of the entry that an event repeats, read from it; `given` is the id that the caller sent, which is
+    /// the entry's.
+    async fn duplicate_receipt(&self, seq: u64, given: Option<String>) -> Result<Receipt> {
         let corrupt = |message: String| Error::new(ErrorKind::Corrupt, message);
         if let Some(entry) = self.ledger().store().entries_at(vec![seq]).await?.pop() {
             let fields = event::EntryFields::parse(&entry.line)
@@ -284,7 +277,7 @@ impl Engine {
         let tile = merkle::TileId { level: 0, number: seq / merkle::TILE_WIDTH };
         let leaf = self.ledger().tile_set([tile]).await?.leaf(seq);
         let leaf = leaf.ok_or_else(|| corrupt(format!("the tree has no leaf {seq}: run verify")))?;
-        Ok(Receipt { event_id: None, seq, leaf_hash: leaf.to_string(), duplicate: true })
+        Ok(Receipt { event_id: given, seq, leaf_hash: leaf.to_string(), duplicate: true })
     }
 
     /// Commits a change of control rows (and pruning) with the entry that attests it.

@@ -62,15 +62,37 @@ pub(crate) struct CommitPlan {
     pub(crate) commit: Commit,
     pub(crate) head: PlanHead,
     pub(crate) tail: Vec<TailRow>,
+    /// The dedup keys it adds.
+    pub(crate) new_keys: HashMap<Key16, KeyRow>,
     /// For each work, in order: its events' places, or why all of it was refused.
     pub(crate) answers: Vec<Result<Vec<Placed>, Error>>,
 }
 
-/// Plans one commit. `found` holds the stored dedup keys among those of the events.
+impl CommitPlan {
+    /// Every event of it was there before, or was refused.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        self.commit.lines.is_empty() && self.commit.rows.is_empty() && self.commit.prune.is_none()
+    }
+
+    /// The commit, for the store; an empty one is left.
+    pub(crate) fn take_commit(&mut self) -> Commit {
+        let empty = Commit {
+            expected_size: self.commit.expected_size,
+            lines: Vec::new(),
+            keys: Vec::new(),
+            head: self.commit.head.clone(),
+            rows: Vec::new(),
+            prune: None,
+        };
+        std::mem::replace(&mut self.commit, empty)
+    }
+}
+
+/// Plans one commit. `found` holds dedup keys that are taken, those that matter for these events among them.
 pub(crate) fn plan(
     head: &PlanHead,
     works: &mut [Work],
-    found: &HashMap<Key16, KeyRow>,
+    found: [&HashMap<Key16, KeyRow>; 2],
     now: Timestamp,
     policy: &Policy,
 ) -> CommitPlan {
@@ -111,12 +133,12 @@ pub(crate) fn plan(
         rows,
         prune,
     };
-    CommitPlan { commit, head: next, tail: planning.tail, answers }
+    CommitPlan { commit, head: next, tail: planning.tail, new_keys: planning.new_keys, answers }
 }
 
 struct Planning<'a> {
     policy: &'a Policy,
-    found: &'a HashMap<Key16, KeyRow>,
+    found: [&'a HashMap<Key16, KeyRow>; 2],
     recorded_at: Timestamp,
     range: CompactRange,
     /// Keys of entries that this commit adds.
@@ -178,7 +200,8 @@ impl Planning<'_> {
     /// The entry that already holds this event, if any; a violation where its keys tell different stories.
     fn find(&self, event: &Event, keys: &Keys, position: usize) -> Result<Option<KeyRow>, Violation> {
         let look_up = |key: Option<Key16>| {
-            key.and_then(|key| self.new_keys.get(&key).or_else(|| self.found.get(&key))).copied()
+            let maps = [&self.new_keys, self.found[0], self.found[1]];
+            key.and_then(|key| maps.iter().find_map(|map| map.get(&key))).copied()
         };
         let (by_event, by_external) = (look_up(keys.event), look_up(keys.external));
         let (row, member) = match (by_event, by_external) {

@@ -1,4 +1,5 @@
-//! The one task that owns the head: drain the queue, plan, commit, answer.
+//! The one task that owns the head: drain the queue, plan, commit, answer. Under load the next commit is planned while
+//! one is under way.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use event::Key16;
 use serde::Serialize;
 use store::KeyRow;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::checkpointer::Checkpointer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
-use crate::plan::{CommitPlan, Placed, Work, plan};
+use crate::plan::{CommitPlan, Placed, PlanHead, Work, plan};
 
 /// One commit takes at most so many events …
 const COMMIT_EVENTS_MAX: usize = 10_000;
@@ -54,8 +56,16 @@ pub(crate) struct Queued {
     pub(crate) bytes: usize,
     pub(crate) answer: oneshot::Sender<Answer>,
     /// Its share of the queue's byte budget, given back when it is answered.
-    pub(crate) _room: Option<OwnedSemaphorePermit>,
+    pub(crate) room: Option<OwnedSemaphorePermit>,
 }
+
+/// With so many events waiting, the next commit is planned while one is under way; with fewer it is better to let the
+/// queue grow into one larger commit.
+const PLAN_AHEAD_EVENTS: usize = 512;
+/// After a duplicate was met, so many commits look their keys up first instead of finding out by trying.
+const LOOK_UPS_AFTER_CONFLICT: u32 = 64;
+
+type Keys = HashMap<Key16, KeyRow>;
 
 pub(crate) struct Sequencer {
     pub(crate) ledger: Ledger,
@@ -64,42 +74,110 @@ pub(crate) struct Sequencer {
     pub(crate) queue: mpsc::UnboundedReceiver<Queued>,
     /// Set when the process must end itself.
     pub(crate) failed: watch::Sender<Option<String>>,
+    waiting: VecDeque<Queued>,
+    waiting_events: usize,
+    look_ups: u32,
+}
+
+/// A group of works with its plan.
+struct Draft {
+    works: Vec<Work>,
+    waiters: Vec<Waiter>,
+    planned: CommitPlan,
+    /// The control rows and pruning of each work, should it have to be planned again.
+    kept: Vec<(Vec<store::RowChange>, Option<store::Prune>)>,
+}
+
+/// A draft that is being committed.
+struct Flight {
+    draft: Draft,
+    prune: Option<store::Prune>,
+    outcome: JoinHandle<store::Result<()>>,
+}
+
+/// Whoever waits for a work, and its share of the queue's byte budget.
+struct Waiter {
+    answer: oneshot::Sender<Answer>,
+    bytes: usize,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Sequencer {
+    pub(crate) fn new(
+        ledger: Ledger,
+        checkpointer: Arc<Checkpointer>,
+        sealing: Arc<Notify>,
+        queue: mpsc::UnboundedReceiver<Queued>,
+        failed: watch::Sender<Option<String>>,
+    ) -> Self {
+        let (waiting, waiting_events, look_ups) = (VecDeque::new(), 0, 0);
+        Self { ledger, checkpointer, sealing, queue, failed, waiting, waiting_events, look_ups }
+    }
+
     /// Runs until every sender is gone and the queue is empty.
     pub(crate) async fn run(mut self) {
-        let mut waiting: VecDeque<Queued> = VecDeque::new();
+        let mut flight: Option<Flight> = None;
         loop {
-            if waiting.is_empty() {
-                match self.queue.recv().await {
-                    Some(queued) => waiting.push_back(queued),
-                    None => return,
+            let Some(under_way) = flight.take() else {
+                if self.waiting.is_empty() {
+                    match self.queue.recv().await {
+                        Some(queued) => self.enqueue(queued),
+                        None => return,
+                    }
                 }
-            }
-            let group = self.gather(&mut waiting);
-            self.commit_group(group).await;
+                let group = self.gather();
+                let head = self.ledger.view().head.clone();
+                if let Some(draft) = self.draft(group, &head, &Keys::new()).await {
+                    flight = self.launch(draft);
+                }
+                continue;
+            };
+            self.drain();
+            let ahead = if self.waiting_events >= PLAN_AHEAD_EVENTS {
+                let group = self.gather();
+                let planned = &under_way.draft.planned;
+                self.draft(group, &planned.head, &planned.new_keys).await
+            } else {
+                None
+            };
+            let landed = self.land(under_way).await;
+            flight = match ahead {
+                Some(draft) if landed => self.launch(draft),
+                Some(draft) => {
+                    // It was planned on a commit that did not come about as planned.
+                    self.put_back(draft);
+                    None
+                }
+                None => None,
+            };
+        }
+    }
+
+    fn enqueue(&mut self, queued: Queued) {
+        self.waiting_events += queued.work.events.len();
+        self.waiting.push_back(queued);
+    }
+
+    fn drain(&mut self) {
+        while let Ok(queued) = self.queue.try_recv() {
+            self.enqueue(queued);
         }
     }
 
     /// Takes what has queued, up to the bounds of one commit. A pruning work ends its group.
-    fn gather(&mut self, waiting: &mut VecDeque<Queued>) -> Vec<Queued> {
-        while let Ok(queued) = self.queue.try_recv() {
-            waiting.push_back(queued);
-        }
+    fn gather(&mut self) -> Vec<Queued> {
+        self.drain();
         let mut group = Vec::new();
         let (mut events, mut bytes) = (0, 0);
-        while let Some(next) = waiting.front() {
+        while let Some(next) = self.waiting.front() {
             events += next.work.events.len();
             bytes += next.bytes;
-            if !group.is_empty() && (events > COMMIT_EVENTS_MAX || bytes > COMMIT_BYTES_MAX) {
-                break;
-            }
             let prunes = next.work.prune.is_some();
-            if prunes && !group.is_empty() {
+            if !group.is_empty() && (prunes || events > COMMIT_EVENTS_MAX || bytes > COMMIT_BYTES_MAX) {
                 break;
             }
-            group.extend(waiting.pop_front());
+            self.waiting_events -= next.work.events.len();
+            group.extend(self.waiting.pop_front());
             if prunes {
                 break;
             }
@@ -107,47 +185,113 @@ impl Sequencer {
         group
     }
 
-    async fn commit_group(&self, group: Vec<Queued>) {
-        let (mut works, answers): (Vec<Work>, Vec<_>) =
-            group.into_iter().map(|queued| (queued.work, (queued.answer, queued._room))).unzip();
-        match self.commit(&mut works).await {
-            Ok(planned) => {
-                let size = planned.head.size();
-                for ((answer, _room), placed) in answers.into_iter().zip(planned.answers) {
-                    // A caller that has gone away has its event in the ledger all the same.
-                    let _ = answer.send(placed.map(|placed| (placed, size)));
+    /// Plans a group on a head; `under_way` are the keys of the commit that leads to that head and may not have landed.
+    /// `None` where the group had to be answered with an error.
+    async fn draft(&mut self, group: Vec<Queued>, head: &PlanHead, under_way: &Keys) -> Option<Draft> {
+        let (mut works, waiters): (Vec<Work>, Vec<Waiter>) = group
+            .into_iter()
+            .map(|Queued { work, bytes, answer, room }| (work, Waiter { answer, bytes, room }))
+            .unzip();
+        if let Some(reason) = self.failed.borrow().clone() {
+            refuse(waiters, Error::new(ErrorKind::Unavailable, reason));
+            return None;
+        }
+        let mut found = Keys::new();
+        if self.look_ups > 0 {
+            self.look_ups -= 1;
+            match self.find_keys(&works).await {
+                Ok(keys) => found = keys,
+                Err(error) => {
+                    refuse(waiters, error);
+                    return None;
                 }
             }
-            Err(error) => {
-                let (kind, cause) = (error.kind(), Arc::new(error));
-                for (answer, _room) in answers {
-                    let error = Error::with_source(kind, cause.to_string(), SharedCause(cause.clone()));
-                    let _ = answer.send(Err(error));
-                }
+        }
+        let now = self.ledger.inner.clock.now();
+        let kept = works.iter().map(|work| (work.rows.clone(), work.prune.clone())).collect();
+        let planned = plan(head, &mut works, [&found, under_way], now, &self.ledger.inner.policy);
+        Some(Draft { works, waiters, planned, kept })
+    }
+
+    /// Hands a draft to the store. What changes nothing is answered at once.
+    fn launch(&self, mut draft: Draft) -> Option<Flight> {
+        if draft.planned.changes_nothing() {
+            answer(draft.waiters, draft.planned);
+            return None;
+        }
+        let commit = draft.planned.take_commit();
+        let prune = commit.prune.clone();
+        let store = self.ledger.inner.store.clone();
+        Some(Flight { draft, prune, outcome: tokio::spawn(async move { store.commit(commit).await }) })
+    }
+
+    /// Waits for a commit and answers its callers. False where what was planned on it must be planned again.
+    async fn land(&mut self, flight: Flight) -> bool {
+        let Flight { draft, prune, outcome } = flight;
+        let outcome = outcome.await.unwrap_or_else(|error| {
+            let message = "the commit was interrupted";
+            Err(store::Error::with_source(store::ErrorKind::OutcomeUnknown, message, error))
+        });
+        let Err(error) = outcome else {
+            self.apply(&draft.planned, prune.as_ref());
+            answer(draft.waiters, draft.planned);
+            return true;
+        };
+        let Draft { mut works, waiters, planned: _, kept } = draft;
+        put_back(&mut works, kept);
+        let again = match error.kind() {
+            // Nothing was applied. Either a key was taken, which is looked up now, or the head or the store's
+            // connection is not what it was.
+            store::ErrorKind::Conflict => {
+                self.look_ups = LOOK_UPS_AFTER_CONFLICT;
+                Ok(())
             }
+            store::ErrorKind::HeadMoved => self.ledger.reload().await,
+            store::ErrorKind::Unavailable => {
+                self.recover(&error).await;
+                Ok(())
+            }
+            store::ErrorKind::OutcomeUnknown => {
+                self.recover(&error).await;
+                Err(error.into())
+            }
+            _ => Err(error.into()),
+        };
+        match again {
+            Ok(()) => match self.commit(&mut works).await {
+                Ok(planned) => answer(waiters, planned),
+                Err(error) => refuse(waiters, error),
+            },
+            Err(error) => refuse(waiters, error),
+        }
+        false
+    }
+
+    /// A draft goes back to the front of the queue.
+    fn put_back(&mut self, draft: Draft) {
+        let Draft { mut works, waiters, planned: _, kept } = draft;
+        put_back(&mut works, kept);
+        for (work, Waiter { answer, bytes, room }) in works.into_iter().zip(waiters).rev() {
+            self.waiting_events += work.events.len();
+            self.waiting.push_front(Queued { work, bytes, answer, room });
         }
     }
 
-    /// Plans and commits; on success the view has moved.
+    /// Plans with every key looked up, and commits, again where the head keeps moving; on success the view has moved.
     async fn commit(&self, works: &mut [Work]) -> Result<CommitPlan> {
-        if let Some(reason) = self.failed.borrow().clone() {
-            return Err(Error::new(ErrorKind::Unavailable, reason));
-        }
         for _ in 0..REPLANS_MAX {
+            if let Some(reason) = self.failed.borrow().clone() {
+                return Err(Error::new(ErrorKind::Unavailable, reason));
+            }
             let found = self.find_keys(works).await?;
             let head = self.ledger.view().head.clone();
             let now = self.ledger.inner.clock.now();
-            // Rows and pruning move into the plan; a second attempt needs them again.
             let kept: Vec<_> = works.iter().map(|work| (work.rows.clone(), work.prune.clone())).collect();
-            let mut planned = plan(&head, works, &found, now, &self.ledger.inner.policy);
-            if planned.commit.lines.is_empty()
-                && planned.commit.rows.is_empty()
-                && planned.commit.prune.is_none()
-            {
+            let mut planned = plan(&head, works, [&found, &Keys::new()], now, &self.ledger.inner.policy);
+            if planned.changes_nothing() {
                 return Ok(planned);
             }
-            let emptied = empty_commit(&planned);
-            let commit = std::mem::replace(&mut planned.commit, emptied);
+            let commit = planned.take_commit();
             let prune = commit.prune.clone();
             match self.ledger.store().commit(commit).await {
                 Ok(()) => {
@@ -157,9 +301,7 @@ impl Sequencer {
                 Err(error) => match error.kind() {
                     store::ErrorKind::HeadMoved | store::ErrorKind::Conflict => {
                         self.ledger.reload().await?;
-                        for (work, (rows, prune)) in works.iter_mut().zip(kept) {
-                            (work.rows, work.prune) = (rows, prune);
-                        }
+                        put_back(works, kept);
                     }
                     store::ErrorKind::OutcomeUnknown => {
                         self.recover(&error).await;
@@ -172,7 +314,7 @@ impl Sequencer {
         Err(Error::new(ErrorKind::Unavailable, "other writers kept moving the head: retry"))
     }
 
-    async fn find_keys(&self, works: &[Work]) -> Result<HashMap<Key16, KeyRow>> {
+    async fn find_keys(&self, works: &[Work]) -> Result<Keys> {
         let keyed = works.iter().flat_map(|work| &work.events);
         let keys: Vec<Key16> =
             keyed.flat_map(|keyed| [keyed.keys.event, keyed.keys.external]).flatten().collect();
@@ -204,9 +346,9 @@ impl Sequencer {
         }
     }
 
-    /// After an unknown outcome nothing is acknowledged until the store has synced what it holds.
+    /// After an unknown outcome, of a commit or of another write, nothing is acknowledged until the store has synced what it holds.
     async fn recover(&self, cause: &store::Error) {
-        tracing::error!(error = cause as &dyn std::error::Error, "the outcome of a commit is unknown");
+        tracing::error!(error = cause as &dyn std::error::Error, "the store has to be made durable again");
         let mut last = String::new();
         for delay in RECOVERY_DELAYS_MS {
             tokio::time::sleep(Duration::from_millis(delay)).await;
@@ -226,14 +368,28 @@ impl Sequencer {
     }
 }
 
-fn empty_commit(planned: &CommitPlan) -> store::Commit {
-    store::Commit {
-        expected_size: planned.commit.expected_size,
-        lines: Vec::new(),
-        keys: Vec::new(),
-        head: planned.commit.head.clone(),
-        rows: Vec::new(),
-        prune: None,
+/// Rows and pruning that a plan took go back to their works, for the next plan.
+fn put_back(works: &mut [Work], kept: Vec<(Vec<store::RowChange>, Option<store::Prune>)>) {
+    for (work, (rows, prune)) in works.iter_mut().zip(kept) {
+        (work.rows, work.prune) = (rows, prune);
+    }
+}
+
+/// Tells every caller where its events are.
+fn answer(waiters: Vec<Waiter>, planned: CommitPlan) {
+    let size = planned.head.size();
+    for (waiter, placed) in waiters.into_iter().zip(planned.answers) {
+        // A caller that has gone away has its event in the ledger all the same.
+        let _ = waiter.answer.send(placed.map(|placed| (placed, size)));
+    }
+}
+
+/// Tells every caller the same failure.
+fn refuse(waiters: Vec<Waiter>, error: Error) {
+    let (kind, cause) = (error.kind(), Arc::new(error));
+    for waiter in waiters {
+        let error = Error::with_source(kind, cause.to_string(), SharedCause(cause.clone()));
+        let _ = waiter.answer.send(Err(error));
     }
 }
 
