@@ -49,7 +49,7 @@ pub(crate) fn body_sha256(body: &str) -> String {
 pub(crate) fn event_for(
     statement: Statement<'_>,
     changes: &[RowChange],
-    event_id: String,
+    event_id: &str,
     now: Timestamp,
 ) -> Result<Event> {
     let state: Vec<Attested> = changes

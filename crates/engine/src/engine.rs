@@ -110,7 +110,7 @@ impl Engine {
         let target = ("ledger", identity.origin.as_str());
         let statement = Statement { action: "ledger.created", actor, target, details };
         let mut rng: StdRng = rand::make_rng();
-        let event = event_for(statement, &rows, uuid_v7(now, &mut rng), now)?;
+        let event = event_for(statement, &rows, &uuid_v7(now, &mut rng), now)?;
         let head = PlanHead { range: merkle::CompactRange::new(), recorded_at: now, hold_version: 0 };
         let mut works = [Work { events: vec![event.into()], rows, prune: None }];
         let planned = plan(&head, &mut works, [&HashMap::new(), &HashMap::new()], now, &parts.policy);
@@ -299,7 +299,7 @@ impl Engine {
             let mut random = self.inner.random.lock().unwrap_or_else(PoisonError::into_inner);
             uuid_v7(now, &mut random)
         };
-        let event = event_for(Statement { action, actor, target, details }, &rows, event_id, now)?;
+        let event = event_for(Statement { action, actor, target, details }, &rows, &event_id, now)?;
         let bytes = event.bytes();
         let work = Work { events: vec![event.into()], rows, prune };
         let (placed, _) = self.submit(work, bytes, None).await?;

@@ -183,9 +183,9 @@ impl Planning<'_> {
             None
         };
         if let Some((kind, message, violations)) = refused {
-            own_keys.iter().for_each(|row| {
+            for row in &own_keys {
                 self.new_keys.remove(&row.key);
-            });
+            }
             return Err(Error::with_violations(kind, message, violations));
         }
         for (Keyed { event, .. }, place) in events.iter().zip(&mut placed) {
