@@ -40,9 +40,9 @@ BEGIN
 END;
 
 CREATE TABLE event_key (
-    key     BLOB    NOT NULL PRIMARY KEY CHECK (length(key) = 16),
+    key     BLOB    NOT NULL PRIMARY KEY,
     seq     INTEGER NOT NULL,
-    content BLOB    NOT NULL CHECK (length(content) = 16)
+    content BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE segment (
