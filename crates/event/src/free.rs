@@ -14,8 +14,9 @@ const REDACTED: &str = "<redacted>";
 /// UTF-8 bytes of a string in a tool event's `metadata`.
 const TOOL_STRING_BYTES_MAX: usize = 256;
 
-/// Names that mean payload, compared in lower case and without `_` and `-`, so that `responseBody` is found too. Sizes
-/// and hashes of the same things have names of their own (`input_bytes`, `prompt_sha256`) and pass.
+/// Words that mean payload, in lower case and in order. A member is payload when its last word is one of them
+/// (`tool_arguments`), or its whole name without separators (`requestbody`). Sizes and hashes of the same things say so
+/// in their last word (`input_bytes`, `prompt_sha256`) and pass.
 const PAYLOAD_NAMES: &[&str] = &[
     "args",
     "arguments",
@@ -44,9 +45,23 @@ const PAYLOAD_NAMES: &[&str] = &[
 ];
 
 fn is_payload_name(name: &str) -> bool {
-    let kept =
+    let joined =
         || name.bytes().filter(|byte| !matches!(byte, b'_' | b'-')).map(|byte| byte.to_ascii_lowercase());
-    PAYLOAD_NAMES.iter().any(|payload| kept().eq(payload.bytes()))
+    let last = last_word(name);
+    PAYLOAD_NAMES.iter().any(|payload| last.eq_ignore_ascii_case(payload) || joined().eq(payload.bytes()))
+}
+
+/// The last word of `snake_case`, `kebab-case`, `dotted.names`, `camelCase` and `HTTPBody`; empty when there is none.
+fn last_word(name: &str) -> &str {
+    let is_separator = |character: char| !character.is_alphanumeric();
+    let word = name.trim_end_matches(is_separator).rsplit(is_separator).next().unwrap_or_default();
+    let bytes = word.as_bytes();
+    let begins_a_word = |at: &usize| {
+        bytes[*at].is_ascii_uppercase()
+            && (!bytes[at - 1].is_ascii_uppercase() || bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase))
+    };
+    // An upper-case ASCII letter is a character of its own in UTF-8, so the cut is at a character's boundary.
+    &word[(1..bytes.len()).rev().find(begins_a_word).unwrap_or(0)..]
 }
 
 impl Walk<'_> {
@@ -164,5 +179,67 @@ impl Walk<'_> {
             self.violation(path, rule::DEPTH, message);
         }
         depth > depth_max
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_payload_name, last_word};
+
+    #[test]
+    fn the_last_word_is_found_in_every_way_of_writing_names() {
+        for (name, word) in [
+            ("", ""),
+            ("_", ""),
+            ("prompt", "prompt"),
+            ("tool_arguments", "arguments"),
+            ("message-body", "body"),
+            ("gen_ai.prompt", "prompt"),
+            ("prompt_", "prompt"),
+            ("promptText", "Text"),
+            ("rawQUERY", "QUERY"),
+            ("HTTPBody", "Body"),
+            ("sha256Prompt", "Prompt"),
+            ("promptSHA256", "SHA256"),
+            ("USER_PROMPT", "PROMPT"),
+            ("größeÄText", "Text"),
+            ("A", "A"),
+        ] {
+            assert_eq!(last_word(name), word, "{name}");
+        }
+    }
+
+    #[test]
+    fn payload_is_recognised_by_its_last_word_or_its_whole_name() {
+        for payload in [
+            "tool_arguments",
+            "prompt_text",
+            "message_body",
+            "user_prompt",
+            "response_text",
+            "userPrompt",
+            "tool-args",
+            "call.input",
+            "requestbody",
+            "Response_Body",
+            "systemPrompt",
+            "OUTPUT",
+        ] {
+            assert!(is_payload_name(payload), "{payload}");
+        }
+        for label in [
+            "prompt_sha256",
+            "input_bytes",
+            "output_tokens",
+            "promptSha256",
+            "body.size",
+            "context",
+            "input_hash",
+            "queryCount",
+            "textual",
+            "",
+        ] {
+            assert!(!is_payload_name(label), "{label}");
+        }
     }
 }

@@ -306,17 +306,20 @@ fn attachments_are_checked_one_by_one() {
 fn a7_tool_events_carry_neither_payload_nor_personal_data() {
     accepted(&with(
         &tool(),
-        &json!({"metadata": {"input_bytes": 12, "prompt_sha256": "ab", "cached": true}}),
+        &json!({"metadata": {"input_bytes": 12, "output_tokens": 3, "prompt_sha256": "ab", "cached": true}}),
     ));
-    for name in
-        ["content", "Prompt", "request_body", "responseBody", "QUERY", "messages", "arguments", "tool-args"]
-    {
+    for name in [
+        "content",
+        "Prompt",
+        "request_body",
+        "responseBody",
+        "QUERY",
+        "tool-args",
+        "prompt_text",
+        "userPrompt",
+    ] {
         let event = with(&tool(), &json!({"metadata": { name: "x" }}));
-        if name == "tool-args" {
-            accepted(&event);
-        } else {
-            check(&event, &[(format!("metadata.{name}").as_str(), rule::PAYLOAD)]);
-        }
+        check(&event, &[(format!("metadata.{name}").as_str(), rule::PAYLOAD)]);
     }
     check(&with(&tool(), &json!({"metadata": {"a": "x".repeat(257)}})), &[("metadata.a", rule::TOO_LONG)]);
     for nested in [json!({}), json!([]), json!([1])] {
