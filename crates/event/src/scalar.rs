@@ -42,12 +42,18 @@ impl Walk<'_> {
         canonical::push_read_string(text, &mut self.out);
     }
 
+    /// An identifier of at least two parts with dots between them. What else is in a part is the source's business:
+    /// `<source>.<raw name>` is an action too.
     pub(crate) fn action(&mut self, value: &Value<'_>, path: Path<'_>) {
         self.identifier(value, path);
-        if let Value::String(text) = value
-            && text.split_once('.').is_none_or(|(first, rest)| first.is_empty() || rest.is_empty())
-        {
-            self.violation(path, rule::FORMAT, "must be a dotted verb such as session.create");
+        let Value::String(text) = value else { return };
+        if text.contains('*') {
+            let message = "must not have a *, which stands for any ending when actions are searched";
+            self.violation(path, rule::FORMAT, message);
+        } else if !text.is_empty() && (!text.contains('.') || text.split('.').any(str::is_empty)) {
+            let message =
+                "must be a dotted verb such as session.create, with something before and after every dot";
+            self.violation(path, rule::FORMAT, message);
         }
     }
 

@@ -114,6 +114,19 @@ fn a_message_does_not_repeat_what_was_sent() {
 }
 
 #[test]
+fn an_action_has_parts_with_dots_between_them_and_can_be_searched() {
+    let acting = |action: &str| with(&audit(), &json!({ "action": action }));
+    for good in ["session.create", "a.b.c", "windows.Some Event/4", "iam.naïve ↑"] {
+        accepted(&acting(good));
+    }
+    for bad in ["login", ".", "a.", ".a", "a..b", "a.b.", "session.create*", "*.create", "a.*.b", "*"] {
+        check(&acting(bad), &[("action", rule::FORMAT)]);
+    }
+    check(&acting(""), &[("action", rule::EMPTY)]);
+    check(&acting("a.\n"), &[("action", rule::CONTROL_CHARACTER)]);
+}
+
+#[test]
 fn what_the_ledger_writes_cannot_be_submitted() {
     for member in ["seq", "recorded_at", "started_at"] {
         check(&with(&audit(), &json!({ member: 1 })), &[(member, rule::RESERVED_MEMBER)]);
