@@ -64,7 +64,7 @@ impl Event {
         if json.len() > limits.event_bytes_max {
             return Err(whole(rule::TOO_LONG, text_rules::too_long(json.len(), limits.event_bytes_max)));
         }
-        let value = json::parse(json).map_err(|message| whole(rule::JSON, message))?;
+        let value = json::parse(json).map_err(|violation| vec![violation])?;
         let Value::Object(mut members) = value else {
             let message = format!("is {} and must be an object", value.kind());
             return Err(whole(rule::TYPE, message));

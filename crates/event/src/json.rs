@@ -6,6 +6,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::malformed;
+use crate::violation::Violation;
+
 /// The members of an object in submitted order, duplicates included.
 pub(crate) type Members<'a> = Vec<(Text<'a>, Value<'a>)>;
 
@@ -37,10 +40,10 @@ impl Value<'_> {
 }
 
 /// Reads exactly one JSON value (RFC 8259), or says why there is none.
-pub(crate) fn parse(json: &[u8]) -> Result<Value<'_>, String> {
+pub(crate) fn parse(json: &[u8]) -> Result<Value<'_>, Violation> {
     // One pass over all bytes costs less than checking every string by itself.
-    let text = std::str::from_utf8(json).map_err(|error| format!("is not UTF-8: {error}"))?;
-    serde_json::from_str(text).map_err(|error| format!("is not valid JSON: {error}"))
+    let text = std::str::from_utf8(json).map_err(malformed::not_utf8)?;
+    serde_json::from_str(text).map_err(|error| malformed::malformed(json, &error))
 }
 
 /// A string that borrows where it can. Serde's own `Cow` takes ownership inside options and map keys.

@@ -197,8 +197,47 @@ fn what_is_not_one_json_object_is_refused_as_a_whole() {
     }
     let invalid_utf8 = Event::parse(b"{\"tenant\":\"\xff\"}", &Limits::default(), now()).unwrap_err();
     assert_eq!(invalid_utf8[0].rule, rule::JSON);
-    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(broken_text(&deep), [(String::new(), rule::JSON)]);
+}
+
+#[test]
+fn nesting_beyond_what_is_read_breaks_the_rule_of_depth() {
+    for levels in [128, 100_000] {
+        let deep = format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert_eq!(broken_text(&deep), [(String::new(), rule::DEPTH)]);
+        assert_eq!(message(&deep), "is nested deeper than 127 objects and arrays at column 128; flatten it");
+    }
+    let read = format!("{}1{}", "[".repeat(127), "]".repeat(127));
+    assert_eq!(broken_text(&read), [(String::new(), rule::TYPE)]);
+}
+
+#[track_caller]
+fn message(json: &str) -> String {
+    let [violation] = parse_text(json).unwrap_err().try_into().unwrap();
+    violation.message
+}
+
+#[test]
+fn what_is_wrong_with_the_json_is_said_in_words_to_act_on() {
+    for (half, column) in [(r"\ud800", 18), (r"\udc00x", 17), (r"\ud83dx", 18), (r"\ud83d\u0041", 23)] {
+        let expected = format!(
+            "has one half of a surrogate pair, an escape from \\ud800 to \\udfff alone, at column {column}; \
+             send both halves, or \\ufffd in its place"
+        );
+        assert_eq!(message(&format!("{{\"tenant\":\"{half}\"}}")), expected);
+    }
+    assert_eq!(
+        message("\u{feff}{}"),
+        "begins with a byte order mark (EF BB BF), which JSON does not have; send it without"
+    );
+    assert_eq!(message(" \n"), "is empty; send JSON");
+    let invalid_utf8 = Event::parse(b"{\"tenant\":\"\xff\"}", &Limits::default(), now()).unwrap_err();
+    assert_eq!(invalid_utf8[0].message, "is not UTF-8 after byte 11; JSON is always UTF-8");
+}
+
+#[test]
+fn a_position_has_a_line_only_when_there_are_lines() {
+    assert_eq!(message("{\"a\":1,}\n"), "is not valid JSON: trailing comma at column 8");
+    assert_eq!(message("{\"a\":1,\n}"), "is not valid JSON: trailing comma at line 2, column 1");
 }
 
 #[test]
