@@ -59,6 +59,12 @@ pub async fn publish_manifest(destination: &Destination, note: &str, keys: &KeyR
     let manifest = Manifest::open(note.as_bytes(), keys)
         .map_err(|problem| Error::Invalid(format!("the manifest would not verify: {problem}")))?;
     let key = manifest.key();
+    // A manifest that no reader would take must not come to be: it could never be replaced.
+    if note.len() as u64 > MANIFEST_BYTES_MAX {
+        let message =
+            format!("the manifest of {} objects is over {MANIFEST_BYTES_MAX} bytes", manifest.objects.len());
+        return Err(Error::Invalid(message));
+    }
     destination.put_new(&key, Bytes::copy_from_slice(note.as_bytes())).await?;
     let stored = destination.read_at_most(&key, MANIFEST_BYTES_MAX).await?;
     if stored != note.as_bytes() {

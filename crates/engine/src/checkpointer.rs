@@ -169,6 +169,11 @@ impl Checkpointer {
         Ok(())
     }
 
+    /// The newest checkpoint that this process signed or found good.
+    pub(crate) async fn newest(&self) -> Option<SignedCheckpoint> {
+        self.state.lock().await.newest.clone()
+    }
+
     /// Why signing has stopped, if it has.
     pub(crate) fn stopped(&self) -> Option<String> {
         self.stopped.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
@@ -206,6 +211,7 @@ impl Checkpointer {
 
     async fn sign_at(&self, state: &mut State, target: &CompactRange) -> Result<SignedCheckpoint> {
         let from = state.range.size();
+        check_not_truncated(target.size(), from, "what this process has signed")?;
         let mut leaves: Vec<Hash> = Vec::with_capacity((target.size() - from) as usize);
         // What is signed is what the store gives back, not what was once sent to it.
         self.rehash(from..target.size(), |_, leaf| leaves.push(leaf)).await?;
@@ -282,6 +288,9 @@ impl Checkpointer {
     }
 }
 
+/// Manifests that are looked at for one that verifies, newest first.
+const MANIFESTS_ASKED_MAX: usize = 8;
+
 const WAY_OUT: &str = "Nothing is signed or accepted. Restore the newest copy of the ledger; if there is none, keep \
                        this one and its archive as they are and start a new ledger beside them";
 
@@ -296,18 +305,19 @@ fn check_not_truncated(size: u64, signed: u64, by: &str) -> Result<()> {
 /// The checkpoint of the newest batch at a destination. A destination that cannot be read does not stop a ledger from
 /// taking events: it is asked again at the next start, and by every archive run and verification.
 async fn newest_archived(ledger: &Ledger, destination: &Destination) -> Option<Checkpoint> {
-    let read = async {
-        let Some(key) = archive::list_manifests(destination).await?.pop() else { return Ok(None) };
-        destination.read_at_most(&key, archive::MANIFEST_BYTES_MAX).await.map(Some)
+    let (keys, name) = (&ledger.inner.keys, destination.name());
+    let unasked = |error: archive::Error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, name, "the archive could not be asked");
     };
-    let keys = &ledger.inner.keys;
-    match read.await {
-        Ok(note) => Manifest::open(&note?, keys).and_then(|manifest| manifest.opened_checkpoint(keys)).ok(),
-        Err(error) => {
-            let error: &archive::Error = &error;
-            let name = destination.name();
-            tracing::warn!(error = error as &dyn std::error::Error, name, "the archive could not be asked");
-            None
+    let manifests = archive::list_manifests(destination).await.map_err(unasked).ok()?;
+    for key in manifests.iter().rev().take(MANIFESTS_ASKED_MAX) {
+        let note = destination.read_at_most(key, archive::MANIFEST_BYTES_MAX).await.map_err(unasked).ok()?;
+        match Manifest::open(&note, keys).and_then(|manifest| manifest.opened_checkpoint(keys)) {
+            Ok(checkpoint) => return Some(checkpoint),
+            Err(problem) => {
+                tracing::warn!(key, name, problem = %problem.message, "a manifest in the archive does not verify");
+            }
         }
     }
+    None
 }

@@ -34,13 +34,17 @@ impl Ledger {
         let mut last_error = None;
         for destination in &self.inner.destinations {
             match self.find_in(destination, &objects, seq).await {
-                Ok(found) => return Ok(found),
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
                 Err(error) => last_error = Some(error),
             }
         }
         match last_error {
             Some(error) => Err(error),
-            None => Err(Error::new(ErrorKind::Unavailable, "no archive destination is configured")),
+            None if self.inner.destinations.is_empty() => {
+                Err(Error::new(ErrorKind::Unavailable, "no archive destination is configured"))
+            }
+            None => Ok(None),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use archive::Destination;
-use event::{Event, Timestamp, Violation};
+use event::{Event, RESERVED_TENANT, Timestamp, Violation};
 use merkle::NoteSigner;
 use rand::{Rng as _, rngs::StdRng};
 use serde_json::{Map, Value, json};
@@ -65,7 +65,7 @@ pub struct Engine {
 
 pub(crate) struct EngineInner {
     ledger: Ledger,
-    checkpointer: Arc<Checkpointer>,
+    pub(crate) checkpointer: Arc<Checkpointer>,
     pub(crate) signer: Arc<NoteSigner>,
     pub(crate) staging: PathBuf,
     /// Held by the archive run under way.
@@ -91,7 +91,7 @@ impl Engine {
     pub async fn create(parts: Parts, actor: &Actor) -> Result<Self> {
         if parts.store.head().await?.is_some() {
             return Err(Error::new(
-                ErrorKind::Refused,
+                ErrorKind::Invalid,
                 "there is a ledger already: it keeps its key and origin",
             ));
         }
@@ -137,23 +137,26 @@ impl Engine {
                 "the signing key ({vkey}) is not one of this ledger's ({}): put its own key back",
                 ledger.identity().vkeys.join(", ")
             );
-            return Err(Error::new(ErrorKind::Refused, message));
+            return Err(Error::new(ErrorKind::Invalid, message));
         }
         let checkpointer = Arc::new(Checkpointer::open(ledger.clone(), parts.signer.clone()).await?);
         let sealing = Arc::new(Notify::new());
         let segment_changes = Arc::new(tokio::sync::Mutex::new(()));
         let (queue, queued) = mpsc::unbounded_channel();
         let (failing, failed) = watch::channel(None);
+        let failing = Arc::new(failing);
         let sequencer =
-            Sequencer::new(ledger.clone(), checkpointer.clone(), sealing.clone(), queued, failing);
+            Sequencer::new(ledger.clone(), checkpointer.clone(), sealing.clone(), queued, failing.clone());
         // At start-up there may be entries that were acknowledged and not yet signed, and full segments.
         checkpointer.sign().await?;
         sealing.notify_one();
         let signing = checkpointer.clone();
+        let sealer = seal_segments(ledger.clone(), sealing, segment_changes.clone());
         let background = vec![
-            tokio::spawn(async move { signing.run().await }),
-            tokio::spawn(seal_segments(ledger.clone(), sealing, segment_changes.clone())),
+            tokio::spawn(watched("signing", failing.clone(), async move { signing.run().await })),
+            tokio::spawn(watched("sealing", failing.clone(), sealer)),
         ];
+        let sequencing = tokio::spawn(watched("sequencing", failing, sequencer.run()));
         let units = (ledger.inner.policy.queue_bytes_max / BUDGET_UNIT_BYTES).max(1);
         let budget = Semaphore::new(usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS));
         let inner = EngineInner {
@@ -167,7 +170,7 @@ impl Engine {
             budget: Arc::new(budget),
             random: Mutex::new(rand::make_rng()),
             failed,
-            sequencer: Mutex::new(Some(tokio::spawn(sequencer.run()))),
+            sequencer: Mutex::new(Some(sequencing)),
             background,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -190,9 +193,10 @@ impl Engine {
             .iter()
             .enumerate()
             .filter(|(_, event)| event.is_reserved())
-            .map(|(position, _)| {
-                let message = "this tenant and source are the ledger's own: use others";
-                Violation::new("tenant", "reserved", message).at(position)
+            .map(|(position, event)| {
+                let member = if event.tenant() == RESERVED_TENANT { "tenant" } else { "source" };
+                let message = format!("this {member} is the ledger's own: use another");
+                Violation::new(member, "reserved", message).at(position)
             })
             .collect();
         if !reserved.is_empty() {
@@ -211,15 +215,12 @@ impl Engine {
         let work =
             Work { events: events.into_iter().map(Keyed::from).collect(), rows: Vec::new(), prune: None };
         let (placed, tree_size) = self.submit(work, bytes, Some(room)).await?;
-        let mut receipts = Vec::with_capacity(placed.len());
-        for ((place, event_id), given) in placed.into_iter().zip(ids).zip(given) {
-            receipts.push(match place {
-                Placed::New { seq, leaf } => {
-                    Receipt { event_id, seq, leaf_hash: leaf.to_string(), duplicate: false }
-                }
-                Placed::Duplicate { seq } => self.duplicate_receipt(seq, event_id.filter(|_| given)).await?,
-            });
-        }
+        // From here on the events are in the ledger, whatever goes wrong with telling so.
+        let receipts = self.receipts(placed, ids, &given).await.map_err(|error| {
+            let message = "the events are in the ledger and a receipt could not be read: \
+                           retry with the same event_id";
+            Error::with_source(ErrorKind::OutcomeUnknown, message, error)
+        })?;
         Ok(Appended { receipts, tree_size })
     }
 
@@ -259,25 +260,46 @@ impl Engine {
         })?
     }
 
-    /// The receipt of the entry that an event repeats, read from it; `given` is the id that the caller sent, which is
-    /// the entry's.
-    async fn duplicate_receipt(&self, seq: u64, given: Option<String>) -> Result<Receipt> {
-        let corrupt = |message: String| Error::new(ErrorKind::Corrupt, message);
-        if let Some(entry) = self.ledger().store().entries_at(vec![seq]).await?.pop() {
-            let fields = event::EntryFields::parse(&entry.line)
-                .map_err(|_| corrupt(format!("the line of entry {seq} cannot be read: run verify")))?;
-            let leaf_hash = merkle::leaf_hash(&entry.line).to_string();
-            return Ok(Receipt {
-                event_id: Some(fields.event_id.into_owned()),
-                seq,
-                leaf_hash,
-                duplicate: true,
+    /// Receipts in the order of the events. Those of duplicates are read from the entries they repeat; where such an
+    /// entry is no longer hot, the id is the one that the caller sent, if any.
+    async fn receipts(
+        &self,
+        placed: Vec<Placed>,
+        ids: Vec<Option<String>>,
+        given: &[bool],
+    ) -> Result<Vec<Receipt>> {
+        let repeated = placed.iter().filter_map(|place| match place {
+            Placed::Duplicate { seq } => Some(*seq),
+            Placed::New { .. } => None,
+        });
+        let hot = self.ledger().store().entries_at(repeated.collect()).await?;
+        let hot: HashMap<u64, Vec<u8>> = hot.into_iter().map(|entry| (entry.seq, entry.line)).collect();
+        let mut receipts = Vec::with_capacity(placed.len());
+        for ((place, event_id), given) in placed.into_iter().zip(ids).zip(given) {
+            receipts.push(match place {
+                Placed::New { seq, leaf } => {
+                    Receipt { event_id, seq, leaf_hash: leaf.to_string(), duplicate: false }
+                }
+                Placed::Duplicate { seq } => {
+                    let (event_id, leaf) = match hot.get(&seq) {
+                        Some(line) => (Some(entry_id(seq, line)?), merkle::leaf_hash(line)),
+                        None => (event_id.filter(|_| *given), self.leaf(seq).await?),
+                    };
+                    Receipt { event_id, seq, leaf_hash: leaf.to_string(), duplicate: true }
+                }
             });
         }
+        Ok(receipts)
+    }
+
+    /// The leaf hash of a signed entry, from the tree.
+    async fn leaf(&self, seq: u64) -> Result<merkle::Hash> {
         let tile = merkle::TileId { level: 0, number: seq / merkle::TILE_WIDTH };
-        let leaf = self.ledger().tile_set([tile]).await?.leaf(seq);
-        let leaf = leaf.ok_or_else(|| corrupt(format!("the tree has no leaf {seq}: run verify")))?;
-        Ok(Receipt { event_id: given, seq, leaf_hash: leaf.to_string(), duplicate: true })
+        self.ledger()
+            .tile_set([tile])
+            .await?
+            .leaf(seq)
+            .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("the tree has no leaf {seq}: run verify")))
     }
 
     /// Commits a change of control rows (and pruning) with the entry that attests it.
@@ -393,6 +415,24 @@ impl Engine {
     }
 }
 
+/// A task that a panic must not end in silence: without it the process would go on and do only half its work.
+async fn watched(
+    task: &'static str,
+    failing: Arc<watch::Sender<Option<String>>>,
+    work: impl Future<Output = ()>,
+) {
+    struct Watch(&'static str, Arc<watch::Sender<Option<String>>>);
+    impl Drop for Watch {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                self.1.send_replace(Some(format!("the {} task ended unexpectedly: start again", self.0)));
+            }
+        }
+    }
+    let _watch = Watch(task, failing);
+    work.await;
+}
+
 /// Seals full segments whenever there are any.
 async fn seal_segments(ledger: Ledger, wake: Arc<Notify>, segment_changes: Arc<tokio::sync::Mutex<()>>) {
     loop {
@@ -415,6 +455,14 @@ async fn seal_segments(ledger: Ledger, wake: Arc<Notify>, segment_changes: Arc<t
             view.tail.drop_sealed(number);
         }
     }
+}
+
+fn entry_id(seq: u64, line: &[u8]) -> Result<String> {
+    let fields = event::EntryFields::parse(line).map_err(|error| {
+        let message = format!("the line of entry {seq} cannot be read: run verify");
+        Error::with_source(ErrorKind::Corrupt, message, error)
+    })?;
+    Ok(fields.event_id.into_owned())
 }
 
 fn uuid_v7(now: Timestamp, random: &mut StdRng) -> String {

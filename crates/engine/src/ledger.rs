@@ -124,7 +124,13 @@ impl Ledger {
     /// Reads the view anew from the store: after an unknown outcome, or when another process moved the head.
     pub(crate) async fn reload(&self) -> Result<()> {
         let view = View::load(self.store()).await?;
-        *self.view_mut() = view;
+        let mut current = self.view_mut();
+        if !view.continues(&current) {
+            let message = "log-truncated: the store no longer holds the ledger that was served: an older copy, or \
+                           another one, was put in its place. Nothing is accepted; put the newest copy back";
+            return Err(Error::new(ErrorKind::Truncated, message));
+        }
+        *current = view;
         Ok(())
     }
 
@@ -190,6 +196,18 @@ pub(crate) async fn load_tiles(
 }
 
 impl View {
+    /// Whether this is the same ledger, as long or longer, as far as memory can tell.
+    fn continues(&self, earlier: &Self) -> bool {
+        let (size, known) = (self.head.size(), earlier.head.size());
+        if size <= known {
+            return self.head.range == earlier.head.range;
+        }
+        match known.checked_sub(1).map(|last| (self.tail.leaf(last), earlier.tail.leaf(last))) {
+            Some((Some(now), Some(then))) => now == then,
+            _ => true,
+        }
+    }
+
     async fn load(store: &dyn Store) -> Result<Self> {
         let head = store.head().await?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "there is no ledger yet: run `strongroom init`")

@@ -232,9 +232,11 @@ impl Planning<'_> {
         let message = match policy {
             Some(least) if asked >= least => return None,
             Some(least) => {
-                format!("retention_until is {asked}, the stream's policy keeps entries until {least}")
+                format!(
+                    "is {asked}, the stream's policy keeps entries until {least}: give a later time, or none"
+                )
             }
-            None => format!("retention_until is {asked}, the stream's policy keeps entries for ever"),
+            None => format!("is {asked}, the stream's policy keeps entries for ever: leave it out"),
         };
         Some(Violation::new("retention_until", "shorter_than_policy", message).at(position))
     }

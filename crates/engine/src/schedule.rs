@@ -17,6 +17,8 @@ const TASK_KEY: &str = "archive";
 const TICK: Duration = Duration::from_secs(20);
 /// Wall time that moves this much against monotonic time, or a head this far in the future, is not believed.
 const CLOCK_DOUBT_MICROS: i64 = 300 * 1_000_000;
+/// 2^7 ticks are about 43 minutes.
+const FAILURES_COUNTED_MAX: u32 = 7;
 const MICROS_PER_MINUTE: i64 = 60 * 1_000_000;
 
 /// The last scheduled run.
@@ -55,15 +57,25 @@ impl Engine {
     pub async fn run_schedule(&self) {
         let clock = &self.ledger().inner.clock;
         let watch = ClockWatch { started: Instant::now(), started_at: clock.now() };
+        let (mut skip_ticks, mut failures) = (0_u32, 0_u32);
         loop {
+            if skip_ticks > 0 {
+                skip_ticks -= 1;
+                tokio::time::sleep(TICK).await;
+                continue;
+            }
             let head = self.ledger().view().head.recorded_at;
             match watch.doubt(clock.now(), head) {
                 Some(reason) => tracing::error!(reason, "audit_retention_stopped: the clock is in doubt"),
-                None => {
-                    if let Err(error) = self.run_if_due().await {
+                None => match self.run_if_due().await {
+                    Ok(_) => failures = 0,
+                    Err(error) => {
                         tracing::error!(error = &error as &dyn std::error::Error, "audit_retention_failed");
+                        // What failed is tried again later and later, up to about an hour.
+                        failures = (failures + 1).min(FAILURES_COUNTED_MAX);
+                        skip_ticks = 1 << failures;
                     }
-                }
+                },
             }
             tokio::time::sleep(TICK).await;
         }
@@ -73,8 +85,14 @@ impl Engine {
     pub(crate) async fn run_if_due(&self) -> Result<Option<ArchiveReport>> {
         let policy = &self.ledger().inner.policy;
         let started_at = self.ledger().now();
+        if self.ledger().inner.destinations.is_empty() {
+            return Ok(None);
+        }
         let last = self.last_scheduled_run().await?;
         let last_day = last.as_ref().map(|last| last.day.as_str());
+        if let Some(day) = last_day.filter(|day| *day > started_at.day().to_string().as_str()) {
+            tracing::warn!(day, "audit_retention_stopped: the last run was for a day that is still to come");
+        }
         let Some(day) = due_day(started_at, policy.run_at_minutes, last_day) else { return Ok(None) };
         let run = ArchiveRun { window: Window::Policy, limit: None, dry_run: false, forced: false };
         let outcome = self.archive_run(&run, &Actor::system(), &NoProgress).await;

@@ -73,7 +73,7 @@ pub(crate) struct Sequencer {
     pub(crate) sealing: Arc<Notify>,
     pub(crate) queue: mpsc::UnboundedReceiver<Queued>,
     /// Set when the process must end itself.
-    pub(crate) failed: watch::Sender<Option<String>>,
+    pub(crate) failed: Arc<watch::Sender<Option<String>>>,
     waiting: VecDeque<Queued>,
     waiting_events: usize,
     look_ups: u32,
@@ -108,7 +108,7 @@ impl Sequencer {
         checkpointer: Arc<Checkpointer>,
         sealing: Arc<Notify>,
         queue: mpsc::UnboundedReceiver<Queued>,
-        failed: watch::Sender<Option<String>>,
+        failed: Arc<watch::Sender<Option<String>>>,
     ) -> Self {
         let (waiting, waiting_events, look_ups) = (VecDeque::new(), 0, 0);
         Self { ledger, checkpointer, sealing, queue, failed, waiting, waiting_events, look_ups }
@@ -196,21 +196,30 @@ impl Sequencer {
             refuse(waiters, Error::new(ErrorKind::Unavailable, reason));
             return None;
         }
-        let mut found = Keys::new();
-        if self.look_ups > 0 {
+        let now = self.ledger.inner.clock.now();
+        let policy = &self.ledger.inner.policy;
+        let kept: Vec<_> = works.iter().map(|work| (work.rows.clone(), work.prune.clone())).collect();
+        if self.look_ups == 0 {
+            let planned = plan(head, &mut works, [&Keys::new(), under_way], now, policy);
+            if planned.answers.iter().all(Result::is_ok) {
+                return Some(Draft { works, waiters, planned, kept });
+            }
+            // A work was refused as if its events were new. What is refused meets no key in the store, so whether they
+            // are there already has to be looked up before anybody is told that they are not.
+            put_back(&mut works, kept.clone());
+        } else {
             self.look_ups -= 1;
-            match self.find_keys(&works).await {
-                Ok(keys) => found = keys,
-                Err(error) => {
-                    refuse(waiters, error);
-                    return None;
-                }
+        }
+        match self.find_keys(&works).await {
+            Ok(found) => {
+                let planned = plan(head, &mut works, [&found, under_way], now, policy);
+                Some(Draft { works, waiters, planned, kept })
+            }
+            Err(error) => {
+                refuse(waiters, error);
+                None
             }
         }
-        let now = self.ledger.inner.clock.now();
-        let kept = works.iter().map(|work| (work.rows.clone(), work.prune.clone())).collect();
-        let planned = plan(head, &mut works, [&found, under_way], now, &self.ledger.inner.policy);
-        Some(Draft { works, waiters, planned, kept })
     }
 
     /// Hands a draft to the store. What changes nothing is answered at once.
@@ -246,7 +255,7 @@ impl Sequencer {
                 self.look_ups = LOOK_UPS_AFTER_CONFLICT;
                 Ok(())
             }
-            store::ErrorKind::HeadMoved => self.ledger.reload().await,
+            store::ErrorKind::HeadMoved => self.reload().await,
             store::ErrorKind::Unavailable => {
                 self.recover(&error).await;
                 Ok(())
@@ -300,7 +309,7 @@ impl Sequencer {
                 }
                 Err(error) => match error.kind() {
                     store::ErrorKind::HeadMoved | store::ErrorKind::Conflict => {
-                        self.ledger.reload().await?;
+                        self.reload().await?;
                         put_back(works, kept);
                     }
                     store::ErrorKind::OutcomeUnknown => {
@@ -312,6 +321,17 @@ impl Sequencer {
             }
         }
         Err(Error::new(ErrorKind::Unavailable, "other writers kept moving the head: retry"))
+    }
+
+    /// Reads the view anew. A ledger that is no longer the one that was served is given up, not served on.
+    async fn reload(&self) -> Result<()> {
+        let reloaded = self.ledger.reload().await;
+        if let Err(error) = &reloaded
+            && error.kind() == ErrorKind::Truncated
+        {
+            self.failed.send_replace(Some(error.to_string()));
+        }
+        reloaded
     }
 
     async fn find_keys(&self, works: &[Work]) -> Result<Keys> {
@@ -353,7 +373,7 @@ impl Sequencer {
         for delay in RECOVERY_DELAYS_MS {
             tokio::time::sleep(Duration::from_millis(delay)).await;
             let recovered = match self.ledger.store().recover().await {
-                Ok(_) => self.ledger.reload().await,
+                Ok(_) => self.reload().await,
                 Err(error) => Err(error.into()),
             };
             match recovered {

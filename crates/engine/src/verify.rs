@@ -140,6 +140,7 @@ pub async fn verify(
         archived_roots: BTreeMap::new(),
         archived: 0,
         archive_damaged: false,
+        damaged_to: None,
         keys_matched: 0,
         report: VerifyReport { full: options.full, ..VerifyReport::default() },
     };
@@ -181,6 +182,8 @@ struct Run<'a> {
     archived: u64,
     /// An archive has problems of its own: the ledger's entries in it were not all read.
     archive_damaged: bool,
+    /// The highest seq of a hot entry that is changed or missing: it may have been the newest statement about a row.
+    damaged_to: Option<u64>,
     /// Dedup keys found to be those of hot entries.
     keys_matched: u64,
     report: VerifyReport,

@@ -147,3 +147,28 @@ async fn concurrent_callers_with_the_same_events_leave_each_event_once() {
     assert_eq!(fresh, 200);
     assert_eq!(engine.ledger().tree_size(), before + 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a3_a_retry_is_recognised_although_it_would_be_refused_as_new() {
+    let fixture = Fixture::new(Rows::Memory);
+    let engine = fixture.create().await;
+    // One minute longer than the policy asks for now; less than it asks for two minutes later.
+    let json = event_json("e-1", "t", "ann", "a.b")
+        .replace(r#""source":"test"}"#, r#""source":"test","retention_until":"2029-02-28T00:01:00Z"}"#);
+    let once = engine.append(vec![fixture.event(&json)]).await.unwrap();
+    fixture.clock.advance_micros(120_000_000);
+    let again = engine.append(vec![fixture.event(&json)]).await.unwrap();
+    assert_eq!((again.receipts[0].seq, again.receipts[0].duplicate), (once.receipts[0].seq, true));
+    let new = json.replace("e-1", "e-2");
+    let error = engine.append(vec![fixture.event(&new)]).await.unwrap_err();
+    assert_eq!((error.kind(), error.violations()[0].rule), (ErrorKind::Invalid, "shorter_than_policy"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reserved_source_is_named_as_such() {
+    let fixture = Fixture::new(Rows::Memory);
+    let engine = fixture.create().await;
+    let json = event_json("e", "t", "a", "a.b").replace(r#""source":"test""#, r#""source":"strongroom""#);
+    let error = engine.append(vec![fixture.event(&json)]).await.unwrap_err();
+    assert_eq!(error.violations()[0].member, "source");
+}

@@ -160,3 +160,26 @@ async fn d5_a_scheduled_run_happens_by_itself_and_only_once_a_day() {
     assert_eq!(hot_ids(&engine, "t").await, ["new"]);
     check(&engine).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f4_a_batch_is_not_signed_on_a_tree_that_is_not_the_signed_one() {
+    for level in [0, 1] {
+        let fixture = Fixture::new(Rows::Sqlite);
+        let engine = fixture.create().await;
+        engine.append(events(&fixture, 51, 700)).await.unwrap();
+        engine.checkpoint().await.unwrap();
+        fixture.clock.advance_days(100);
+        let other = rusqlite::Connection::open(fixture.database()).unwrap();
+        let flipped = other
+            .execute(
+                "UPDATE tile SET hashes = CAST(x'00' || substr(hashes, 2) AS BLOB) WHERE level = ?1 AND number = 0",
+                [level],
+            )
+            .unwrap();
+        assert_eq!(flipped, 1);
+        let error = engine.archive_run(&by_window(90), &Actor::system(), &NoProgress).await.unwrap_err();
+        assert_eq!(error.kind(), engine::ErrorKind::Corrupt, "{error}");
+        assert_eq!(std::fs::read_dir(fixture.archive_directory()).unwrap().count(), 0);
+        assert_eq!(hot_ids(&engine, "_strongroom").await.len(), 2, "only the plan was recorded");
+    }
+}

@@ -52,7 +52,7 @@ async fn a_ledger_is_created_once() {
     let engine = fixture.create().await;
     let size = engine.ledger().tree_size();
     let error = Engine::create(fixture.parts(fixture.store()), &Actor::system()).await.err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::Invalid);
     assert_eq!(engine.ledger().tree_size(), size);
 }
 
@@ -63,7 +63,7 @@ async fn another_key_is_refused_even_under_the_same_name() {
     let own = fixture.signer.clone();
     fixture.signer = Arc::new(NoteSigner::generate(own.name(), &mut rand::rng()).unwrap());
     let (kind, message) = refusal(&fixture).await;
-    assert_eq!(kind, ErrorKind::Refused);
+    assert_eq!(kind, ErrorKind::Invalid);
     assert!(message.contains(&own.verifier().to_string()), "{message}");
     fixture.signer = own;
     check(&fixture.open().await.unwrap()).await;

@@ -184,6 +184,7 @@ impl Engine {
     ) -> Result<()> {
         let plan = row.plan.clone();
         let tiles = self.tiles_for(&plan).await?;
+        self.check_tiles(&plan, &tiles).await?;
         let staged = self.stage(&plan, &tiles, progress).await?;
         report.batch = Some(plan.id.to_string());
         for destination in &self.ledger().inner.destinations {
@@ -212,10 +213,38 @@ impl Engine {
         let leaves = (plan.first_seq / TILE_WIDTH..=plan.last_seq / TILE_WIDTH)
             .map(|number| TileId { level: 0, number });
         let copy = tiles_of_batch(plan.first_seq, plan.size()).into_iter().map(|(tile, _)| tile);
-        let edge = TileSet::needed_for_range(plan.size());
+        let edges = [TileSet::needed_for_range(plan.first_seq), TileSet::needed_for_range(plan.size())];
         let mut needed: std::collections::BTreeSet<TileId> = leaves.chain(copy).collect();
-        needed.extend(edge);
+        needed.extend(edges.into_iter().flatten());
         self.ledger().tile_set(needed).await
+    }
+
+    /// The stored tiles must lead from the leaves to the root at the batch's end, and that root must be part of the
+    /// tree that was signed: what the batch's own checkpoint signs is nothing new. The signed root is the one in
+    /// memory, not the store's row.
+    async fn check_tiles(&self, plan: &BatchPlan, tiles: &TileSet) -> Result<()> {
+        let wrong =
+            |what: String| Error::new(ErrorKind::Corrupt, format!("tile-mismatch: {what}: run verify"));
+        let signed = self.inner.checkpointer.newest().await;
+        let signed = signed
+            .filter(|signed| signed.size >= plan.size())
+            .ok_or_else(|| wrong(format!("nothing that covers entry {} is signed", plan.last_seq)))?;
+        let mut range = tiles.compact_range(plan.first_seq)?;
+        for seq in plan.first_seq..plan.size() {
+            range.append(tiles.leaf(seq).ok_or_else(|| wrong(format!("there is no leaf {seq}")))?);
+        }
+        let root = tiles.root(plan.size())?;
+        if range.root() != root {
+            return Err(wrong("the tiles above the batch's leaves do not follow from them".into()));
+        }
+        let between = TileSet::needed_for_consistency(plan.size(), signed.size)?;
+        let proof = self.ledger().tile_set(between).await?.consistency_proof(plan.size(), signed.size)?;
+        let signed_root = Hash::from_base64(&signed.root).map_err(|error| {
+            Error::with_source(ErrorKind::Internal, "the signed root cannot be read", error)
+        })?;
+        merkle::verify_consistency(plan.size(), signed.size, &proof, &root, &signed_root).map_err(|error| {
+            wrong(format!("the tree at the batch's end is not part of the signed one ({error})"))
+        })
     }
 
     /// Writes the batch's objects into the staging directory, checking each line against the tree on the way:
@@ -248,7 +277,11 @@ impl Engine {
             .map_err(|error| Error::with_source(ErrorKind::Internal, "staging was interrupted", error))?;
         progress.end();
         // What went wrong with reading is the cause; that the writer then lacked entries only follows from it.
-        read?;
+        let staged = read.and(staged);
+        if staged.is_err() {
+            // The next try stages anew; what is left of this one would only take room, perhaps the room that it lacked.
+            let _ = std::fs::remove_dir_all(self.inner.staging.join(plan.id.as_str()));
+        }
         staged
     }
 

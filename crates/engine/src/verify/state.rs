@@ -171,6 +171,8 @@ impl Run<'_> {
             for row in table_rows {
                 let name = table.name();
                 match unseen.remove(&(name.to_owned(), row.key.clone())) {
+                    // A newer statement may be among the entries that are damaged, which are the finding.
+                    Some((seq, _)) if self.damaged_to.is_some_and(|damaged| damaged > seq) => {}
                     None => {
                         let message =
                             format!("row {} of {name} is attested by no entry that could be read", row.key);

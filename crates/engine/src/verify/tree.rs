@@ -126,6 +126,7 @@ impl Run<'_> {
         for range in walk.missing.ranges() {
             let message =
                 format!("{} not in the hot window, and no receipt and archive say why", entries_text(&range));
+            self.damaged_to = self.damaged_to.max(range.end.checked_sub(1));
             self.findings.problem("entry-missing", range.start, message);
         }
         for range in walk.unexpected.ranges() {
@@ -300,6 +301,7 @@ impl Run<'_> {
             let message = format!("{} is not the tree's", tile.path(TILE_WIDTH as u16));
             self.findings.problem("tile-mismatch", seqs.start, message);
         }
+        self.damaged_to = self.damaged_to.max(verdict.changed.last().copied());
         walk.suspect |= verdict.tile_wrong || !verdict.changed.is_empty();
         let changed: BTreeSet<u64> = verdict.changed.iter().copied().collect();
         for entry in entries.iter().filter(|entry| !changed.contains(&entry.seq)) {

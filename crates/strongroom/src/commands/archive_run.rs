@@ -15,10 +15,6 @@ use crate::progress::Bar;
 pub(super) async fn run(global: &Global, arguments: &ArchiveRunArguments) -> Result<Exit, Failure> {
     let window = window(arguments)?;
     let configuration = Configuration::load(global, Vec::new())?;
-    if configuration.settings.archive.is_empty() {
-        return Err(Failure::new("no archive is configured, so nothing can leave the hot window")
-            .hint("add an [[archive]] with name and url to the settings"));
-    }
     let run = ArchiveRun { window, limit: arguments.limit, dry_run: arguments.dry_run, forced: true };
     let open = OpenEngine::open(&configuration).await?;
     let result = open.engine.archive_run(&run, &operator(), &Bar::new(global)).await;
