@@ -7,14 +7,15 @@ use crate::Timestamp;
 /// The largest number of days either window takes: a hundred years.
 pub const DAYS_MAX: i64 = 36_500;
 
-/// A number of days that is not accepted; the message has the value and the accepted range.
+/// A number of days that is not accepted. The message has the value, once, and the accepted range; where the value was
+/// given is for the caller to put before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RetentionError {
     /// A hot window outside 1 to 36,500 days.
-    #[error("{0} is not a hot window: give a number of days from 1 to {DAYS_MAX}")]
+    #[error("{0} is not accepted: give a number of days from 1 to 36,500")]
     HotDays(i64),
     /// A retention outside 1 to 36,500 days that is not -1 either.
-    #[error("{0} is not a retention: give a number of days from 1 to {DAYS_MAX}, or -1 to keep for ever")]
+    #[error("{0} is not accepted: give a number of days from 1 to 36,500, or -1 to keep for ever")]
     RetainDays(i64),
 }
 

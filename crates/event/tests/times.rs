@@ -107,10 +107,13 @@ fn d1_a_window_that_is_refused_says_its_value_and_the_largest() {
         assert_eq!(i64::from(RetainDays::new(good).unwrap()), good);
     }
     for bad in [0, -1, -90, DAYS_MAX + 1, i64::from(u32::MAX) + 2, i64::MAX, i64::MIN] {
-        let message = HotDays::new(bad).unwrap_err().to_string();
-        assert!(message.contains(&bad.to_string()) && message.contains("36500"), "{message}");
-        assert_eq!(RetainDays::new(bad).is_ok(), bad == -1);
+        let accepted = "give a number of days from 1 to 36,500";
+        assert_eq!(HotDays::new(bad).unwrap_err().to_string(), format!("{bad} is not accepted: {accepted}"));
+        let refused = RetainDays::new(bad).map_err(|error| error.to_string()).err();
+        let expected = format!("{bad} is not accepted: {accepted}, or -1 to keep for ever");
+        assert_eq!(refused, (bad != -1).then_some(expected));
     }
+    assert_eq!(DAYS_MAX, 36_500, "as the messages say");
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn without_any_source_the_documented_defaults_hold() {
 fn d1_a_hot_window_out_of_bounds_is_refused_with_the_value_and_the_accepted_range() {
     for value in ["0", "-1", "-2147483648", "36501", "4294967295", "9223372036854775807"] {
         let message = refused_hot_days(value);
-        assert!(message.contains(value) && message.contains("from 1 to 36500"), "{message}");
+        assert!(message.contains(value) && message.contains("from 1 to 36,500"), "{message}");
     }
     for value in ["9223372036854775808", "90.0", "\"90\"", "true", "1979-05-27", "[90]"] {
         let place = Given::new().file("strongroom.toml", &format!("retention.hot_days = {value}"));
@@ -109,7 +109,12 @@ fn a_stream_keeps_for_ever_with_minus_one_and_refuses_other_negative_days() {
     assert_eq!(kept.streams.audit.retain_days, event::RetainDays::Never);
     assert_eq!(kept.streams.discovery.retain_days, event::RetainDays::Days(1_095));
     let error = Given::new().variable("STRONGROOM_STREAMS__TOOL__RETAIN_DAYS", "-2").refuses();
-    assert!(error.to_string().contains("-2 is not a retention"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("-2 is not accepted: give a number of days from 1 to 36,500, or -1 to keep for ever"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -208,7 +213,7 @@ fn all_problems_of_all_sources_are_reported_at_once() {
         format!("{}:3: tls: unknown setting; this release has none of that name", there.display()),
         format!("{}:2: store.backend: the store \"postgres\" is not in this release: use sqlite", there.display()),
         "--listen: server.listen: `nowhere` is not accepted: give an IP address and a port, such as 127.0.0.1:7717 or [::1]:7717".to_owned(),
-        format!("{}:3: retention.hot_days: 0 is not a hot window: give a number of days from 1 to 36500", here.display()),
+        format!("{}:3: retention.hot_days: 0 is not accepted: give a number of days from 1 to 36,500", here.display()),
         format!("{}:4: retention.entries_max: \"many\" is not accepted: give a whole number from 1 to 1,000,000,000", here.display()),
         "STRONGROOM_SEARCH__SCAN_ENTRIES_MAX: search.scan_entries_max: `0` is not accepted: give a whole number from 1,000 to 1,000,000,000".to_owned(),
     ];
