@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use serde_json::json;
+use engine::BatchSummary;
+use serde::Serialize;
 
 use crate::answer::{Answer, json};
 use crate::query;
@@ -11,5 +12,10 @@ use crate::routes::App;
 pub(crate) async fn list(State(app): State<App>, uri: Uri) -> Answer {
     query::refuse_unknown(&query::pairs(&uri)?, "")?;
     let batches = app.engine.ledger().batches().await?;
-    json(StatusCode::OK, &json!({ "batches": batches }))
+    json(StatusCode::OK, &Archives { batches })
+}
+
+#[derive(Serialize)]
+struct Archives {
+    batches: Vec<BatchSummary>,
 }
