@@ -118,7 +118,7 @@ fn items(body: &[u8], events_max: usize) -> Result<Vec<&[u8]>, Failure> {
     match read {
         _ if found.items.len() > events_max => Err(too_many(events_max)),
         Ok(()) => Ok(found.items),
-        Err(error) => Err(Failure::malformed(format!("the body is not JSON: {error}"))),
+        Err(error) => Err(Failure::malformed(format!("the body {}", event::malformed(body, &error).message))),
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,6 +24,20 @@ const DRAINED_BYTES_MAX: usize = 64 << 20;
 pub(crate) struct Bounded {
     pub(crate) bytes: Bytes,
     pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+/// Refuses a body that its headers call anything but plain. Taking it as plain would store what its sender did not mean
+/// wherever the header is wrong, and find no JSON wherever it is right.
+pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Failure> {
+    let is_plain = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|codings| {
+            codings
+                .split(',')
+                .map(str::trim)
+                .all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
+        })
+    };
+    if headers.get_all(CONTENT_ENCODING).iter().all(is_plain) { Ok(()) } else { Err(Failure::encoded()) }
 }
 
 /// Reads a body of at most `bytes_max`.
@@ -96,6 +110,23 @@ mod tests {
     use futures::stream;
 
     use super::*;
+
+    #[test]
+    fn only_a_plain_body_is_taken() {
+        let refused = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_str(value).unwrap());
+            }
+            refuse_encoded(&headers).is_err()
+        };
+        for plain in [&[][..], &["identity"], &["Identity"], &[""], &["identity, identity"]] {
+            assert!(!refused(plain), "{plain:?}");
+        }
+        for encoded in [&["gzip"][..], &["zstd"], &["identity, gzip"], &["identity", "br"], &["é"], &["*"]] {
+            assert!(refused(encoded), "{encoded:?}");
+        }
+    }
 
     type Chunk = Result<Bytes, std::io::Error>;
 

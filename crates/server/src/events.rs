@@ -24,6 +24,7 @@ pub(crate) async fn append(
     let (parts, body) = request.into_parts();
     query::refuse_unknown(&query::pairs(&parts.uri)?, "")?;
     let format = Format::of(&parts.headers)?;
+    body::refuse_encoded(&parts.headers)?;
     let limits = *app.engine.ledger().limits();
     let body = body::read(&parts.headers, body, limits.batch_bytes_max, &app.body_room).await?;
     // The events take the body's place in memory, so they keep its room until they are durable.

@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::ErrorKind;
 use event::Violation;
@@ -27,7 +27,8 @@ pub(crate) struct Failure {
     message: String,
     details: Vec<Violation>,
     retry_after_seconds: Option<u64>,
-    challenge: Option<&'static str>,
+    /// What the status asks to be said in a header: what would have been accepted.
+    header: Option<(HeaderName, &'static str)>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -39,7 +40,7 @@ impl Failure {
             message: message.into(),
             details: Vec::new(),
             retry_after_seconds: None,
-            challenge: None,
+            header: None,
             cause: None,
         }
     }
@@ -69,6 +70,14 @@ impl Failure {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
+    /// 415, with the `Accept-Encoding` of RFC 9110, section 12.5.3, that tells it from a wrong media type.
+    pub(crate) fn encoded() -> Self {
+        let message = "compressed bodies are not taken in this release: send the body as it is, without \
+                       Content-Encoding";
+        let failure = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding_unsupported", message);
+        Self { header: Some((ACCEPT_ENCODING, "identity")), ..failure }
+    }
+
     /// 503 with the advice to come back soon: nothing was stored.
     pub(crate) fn overloaded(message: impl Into<String>) -> Self {
         let failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message);
@@ -78,7 +87,7 @@ impl Failure {
     /// 401, with the `WWW-Authenticate` challenge of RFC 6750.
     pub(crate) fn unauthenticated(challenge: &'static str, message: impl Into<String>) -> Self {
         let failure = Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message);
-        Self { challenge: Some(challenge), ..failure }
+        Self { header: Some((WWW_AUTHENTICATE, challenge)), ..failure }
     }
 
     /// The same with details, at most [`DETAILS_MAX`] of them.
@@ -91,7 +100,8 @@ impl Failure {
     /// The body, as every failure has it.
     pub(crate) fn to_json(&self, request_id: &str) -> String {
         let error = Shown { code: self.code, message: &self.message, request_id, details: &self.details };
-        serde_json::json!({ "error": error }).to_string()
+        serde_json::to_string(&Body { error })
+            .unwrap_or_else(|error| unreachable!("texts and numbers are always JSON: {error}"))
     }
 
     /// Writes what the caller is not told. A fault of ours is an error; what a caller did is for who looks closely.
@@ -104,6 +114,11 @@ impl Failure {
             tracing::debug!(request_id, code, message, error = cause, "request refused");
         }
     }
+}
+
+#[derive(Serialize)]
+struct Body<'f> {
+    error: Shown<'f>,
 }
 
 #[derive(Serialize)]
@@ -121,8 +136,8 @@ impl IntoResponse for Failure {
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(challenge) = self.challenge {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        if let Some((name, value)) = self.header.clone() {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response.extensions_mut().insert(self);
         response
@@ -206,6 +221,15 @@ mod tests {
             let failure = Failure::from(error);
             assert!(!failure.to_json("1").contains("/secret"), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn the_members_of_a_body_are_in_the_documented_order() {
+        let violation = Violation::new("a", "b", "c").at(2);
+        assert_eq!(
+            Failure::malformed("x").detailed(vec![violation]).to_json("1"),
+            r#"{"error":{"code":"malformed","message":"x","request_id":"1","details":[{"position":2,"member":"a","rule":"b","message":"c"}]}}"#
+        );
     }
 
     #[test]

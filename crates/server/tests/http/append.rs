@@ -110,6 +110,8 @@ fn what_is_not_json_is_malformed() {
     for body in ["{", "[{}", "[1,]", "nonsense", "{} {}", "\u{feff}{}"] {
         server.append(&writer, JSON, body).refused(400, "malformed");
     }
+    let error = server.append(&writer, JSON, "[{}").refused(400, "malformed");
+    assert_eq!(error["message"], "the body is not valid JSON: EOF while parsing a list at column 3");
     let error = server.append(&writer, LINES, &format!("{}\n{{\"stream\":\n", event("a")));
     let error = error.refused(400, "malformed");
     assert_eq!(details(&error), [(Some(1), "", "json")]);
@@ -135,6 +137,32 @@ fn other_content_types_are_refused_before_the_body_is_read() {
     for content_type in ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx"] {
         let response = server.post(&writer, "/v1/events", content_type, event("a").as_bytes());
         response.refused(415, "content_type_unsupported");
+    }
+}
+
+#[test]
+fn a_body_that_is_said_to_be_compressed_is_refused_whatever_it_is() {
+    let server = Server::start();
+    let writer = server.token(Role::Writer, None);
+    let before = size(&server);
+    for encoding in ["gzip", "zstd", "identity, gzip"] {
+        let response = server.post_encoded(&writer, "/v1/events", JSON, encoding, event("a").as_bytes());
+        let error = response.refused(415, "content_encoding_unsupported");
+        assert!(error["message"].as_str().unwrap().contains("not taken in this release"), "{error}");
+        assert_eq!(response.header("accept-encoding"), "identity");
+    }
+    assert_eq!(size(&server), before);
+    server.post_encoded(&writer, "/v1/events", JSON, "identity", event("a").as_bytes()).ok(201);
+}
+
+#[test]
+fn what_is_nested_too_deep_to_be_read_is_invalid_and_says_so() {
+    let server = Server::start();
+    let writer = server.token(Role::Writer, None);
+    let deep = format!("{{\"metadata\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    for body in [deep.clone(), format!("[{deep}]")] {
+        let error = server.append(&writer, JSON, &body).refused(422, "event_invalid");
+        assert_eq!(details(&error), [(Some(0), "", "depth")]);
     }
 }
 

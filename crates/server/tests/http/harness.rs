@@ -102,9 +102,26 @@ impl Server {
     }
 
     pub(crate) fn post(&self, token: &str, path: &str, content_type: &str, body: &[u8]) -> Response {
+        self.post_encoded(token, path, content_type, "", body)
+    }
+
+    /// An empty name of a type or an encoding sends no such header.
+    pub(crate) fn post_encoded(
+        &self,
+        token: &str,
+        path: &str,
+        content_type: &str,
+        content_encoding: &str,
+        body: &[u8],
+    ) -> Response {
         let request = self.agent.post(format!("http://{}{path}", self.address));
         let request =
             if content_type.is_empty() { request } else { request.header("content-type", content_type) };
+        let request = if content_encoding.is_empty() {
+            request
+        } else {
+            request.header("content-encoding", content_encoding)
+        };
         let request = if token.is_empty() {
             request
         } else {
