@@ -46,12 +46,12 @@ pub struct Destination {
 
 impl Destination {
     /// Opens an archive that exists. `url` is `file:///absolute/path` (percent-encoding is decoded) or an
-    /// absolute path. A root that is not there is [`Error::NotFound`], so that a mistyped path never
+    /// absolute path. A root that is not there is [`Error::NoDirectory`], so that a mistyped path never
     /// verifies as an empty archive.
     pub fn open(name: &str, url: &str) -> Result<Self> {
         let root = local_path(url)?;
         if !root.is_dir() {
-            return Err(Error::NotFound { destination: name.to_owned(), key: root.display().to_string() });
+            return Err(Error::NoDirectory { path: root });
         }
         Self::over_directory(name, &root)
     }
@@ -277,7 +277,8 @@ fn local_path(url: &str) -> Result<PathBuf> {
     match path.map(PathBuf::from) {
         Some(path) if path.is_absolute() => Ok(path),
         _ => Err(Error::Invalid(format!(
-            "`{url}` is not a supported archive destination; supported: file:///absolute/path"
+            "`{url}` is no archive this release reads or writes; it takes directories only, as \
+             file:///absolute/path or /absolute/path"
         ))),
     }
 }
@@ -317,9 +318,10 @@ mod tests {
 
     #[test]
     fn other_schemes_and_relative_paths_are_refused_with_what_is_supported() {
-        for url in ["s3://bucket/x", "file://host/x", "file://x", "archive", "gs://b", ""] {
+        for url in ["s3://bucket/x", "gs://b", "az://c", "file://host/x", "file://x", "archive", ""] {
             let message = local_path(url).unwrap_err().to_string();
-            assert!(message.contains("supported: file:///absolute/path"), "{message}");
+            let forms = "directories only, as file:///absolute/path or /absolute/path";
+            assert!(message.contains(forms) && message.contains(url), "{message}");
         }
     }
 }

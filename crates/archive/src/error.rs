@@ -19,6 +19,12 @@ pub enum Error {
         /// The key, relative to the destination's prefix.
         key: String,
     },
+    /// A destination is to be read, and its directory does not exist: mistyped, or not mounted.
+    #[error("there is no directory {}", path.display())]
+    NoDirectory {
+        /// The root that was named.
+        path: PathBuf,
+    },
     /// The key holds other bytes than ours. Nothing was written and nothing ever overwrites it:
     /// a person has to look.
     #[error("{key} in archive destination {destination} already holds different bytes; it was left alone")]

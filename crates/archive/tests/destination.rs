@@ -86,7 +86,10 @@ async fn what_a_killed_writer_left_beside_a_key_is_not_listed_and_not_in_the_way
 fn a_root_that_is_not_there_is_no_empty_archive() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("file://{}/mistyped", directory.path().display());
-    assert!(matches!(Destination::open("local", &url).unwrap_err(), Error::NotFound { .. }));
+    let refused = Destination::open("local", &url).unwrap_err();
+    assert!(matches!(refused, Error::NoDirectory { .. }), "{refused:?}");
+    let named = format!("there is no directory {}/mistyped", directory.path().display());
+    assert_eq!(refused.to_string(), named);
     Destination::open_or_create("local", &url).unwrap();
     Destination::open("local", &url).unwrap();
 }
