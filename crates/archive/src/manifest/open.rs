@@ -48,7 +48,18 @@ impl Manifest {
         if verifiers.is_empty() {
             return Err(refuse(format!("no known key counts for a tree of size {size}")));
         }
-        note.verify(&verifiers).map_err(|error| refuse(error.to_string()))?;
+        note.verify(&verifiers).map_err(|error| {
+            // What is not signed for proves nothing, yet it tells the likeliest mistake from a forgery.
+            if manifest.origin == keys.origin() {
+                refuse(error.to_string())
+            } else {
+                refuse(format!(
+                    "{error}: its origin is {:?} and the key is that of {:?}; is it the key of another ledger?",
+                    manifest.origin,
+                    keys.origin()
+                ))
+            }
+        })?;
         if note.signature_count() != 1 {
             return Err(refuse("it carries signatures beside the ledger's own"));
         }
