@@ -32,6 +32,8 @@ pub(super) struct Link {
 pub(super) struct Chain {
     pub(super) links: Vec<Link>,
     pub(super) problems: Vec<Problem>,
+    /// How many manifests were found, those that did not verify included.
+    pub(super) found: u64,
 }
 
 impl Chain {
@@ -98,6 +100,7 @@ async fn open(
 /// The pure part: which link does not follow the one before.
 fn order(mut links: Vec<Link>, unreadable: Vec<(String, ManifestProblem)>) -> Chain {
     let mut problems = Vec::new();
+    let found = (links.len() + unreadable.len()) as u64;
     let mut end = 0;
     let mut gap = None;
     let mut before: Option<ManifestRef> = None;
@@ -127,5 +130,5 @@ fn order(mut links: Vec<Link>, unreadable: Vec<(String, ManifestProblem)>) -> Ch
     for (key, problem) in unreadable {
         problems.push(Problem::at(problem.reason, gap.unwrap_or(end), &key, problem.message));
     }
-    Chain { links, problems }
+    Chain { links, problems, found }
 }

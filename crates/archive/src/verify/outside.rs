@@ -53,15 +53,14 @@ impl Outside {
         })
     }
 
-    /// What is left to say when all batches are read and `covered` is proven.
-    pub(super) fn conclude(&self, covered: u64) -> Option<Problem> {
-        if self.size > covered && self.archived {
+    /// What is left to say when all batches are read and the archive reaches to the size `reach`.
+    pub(super) fn conclude(&self, reach: u64) -> Option<Problem> {
+        (self.archived && self.size > reach).then(|| {
             let message = format!(
-                "{} says that {} entries were archived, {covered} are proven here",
+                "{} says that {} entries were archived, the archive has {reach}",
                 self.name, self.size
             );
-            return Some(Problem::general(Reason::LogTruncated, Some(covered), message));
-        }
-        None
+            Problem::general(Reason::LogTruncated, Some(reach), message)
+        })
     }
 }

@@ -1,9 +1,22 @@
 //! What a verification found.
 
+use std::collections::BTreeMap;
+
 use merkle::CompactRange;
 use serde::Serialize;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, Reason};
+
+/// Warnings of one reason that are listed one by one; with the key of another ledger every file is one.
+const WARNINGS_OF_ONE_REASON_MAX: usize = 20;
+
+/// What the manifests of an archive say there is, proven or not.
+pub(super) struct Claim {
+    /// Manifests found, those that did not verify included.
+    pub(super) manifests: u64,
+    /// Where the last batch ends, by the manifests that verified.
+    pub(super) size: u64,
+}
 
 /// The result of [`verify`](crate::verify).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,7 +43,8 @@ pub struct ArchiveReport {
     pub complete_up_to: String,
     /// What is wrong, by the first entry each concerns.
     pub problems: Vec<Problem>,
-    /// What is odd and proves nothing, such as files no manifest names.
+    /// What is odd and proves nothing, such as files no manifest names. Of one reason 20 are listed, and the
+    /// rest is counted in one more.
     pub warnings: Vec<Problem>,
     /// The tree's compact range at `covered`, to resume from.
     #[serde(skip)]
@@ -56,27 +70,65 @@ impl ArchiveReport {
         }
     }
 
-    pub(super) fn finished(mut self) -> Self {
+    pub(super) fn finished(mut self, claim: &Claim) -> Self {
         // Stable: findings about one entry stay in the order they were made, cause before consequence.
         self.problems.sort_by_key(|problem| problem.seq.unwrap_or(u64::MAX));
         self.ok = self.problems.is_empty();
-        self.complete_up_to = match (self.covered, self.checkpoint_size) {
-            (0, _) if !self.ok => "nothing is proven".to_owned(),
-            (0, None) => "the archive is empty: 0 entries, so nothing was checked".to_owned(),
-            (covered, Some(size)) if size > covered => format!(
-                "complete up to tree size {covered} of the {size} the given checkpoint states; \
-                 the entries after {covered} are not in this archive"
-            ),
-            (covered, Some(size)) => {
-                format!(
-                    "complete up to tree size {covered}, and the given checkpoint of size {size} is part of it"
-                )
-            }
-            (covered, None) => format!(
-                "complete up to tree size {covered}; later batches cannot be excluded \
-                 without a checkpoint from elsewhere"
-            ),
-        };
+        self.complete_up_to = self.sentence(claim);
+        self.warnings = listed(self.warnings);
         self
     }
+
+    fn sentence(&self, claim: &Claim) -> String {
+        let covered = self.covered;
+        if claim.manifests == 0 {
+            let states = self.checkpoint_size.map(|size| format!("; the given checkpoint states {size}"));
+            let empty = "the archive is empty: 0 entries, so nothing was checked";
+            return empty.to_owned() + &states.unwrap_or_default();
+        }
+        if covered == 0 {
+            return "nothing is proven".to_owned();
+        }
+        let ahead = self.checkpoint_size.filter(|size| *size > covered);
+        let of = ahead.map(|size| format!(" of the {size} the given checkpoint states")).unwrap_or_default();
+        let complete = format!("complete up to tree size {covered}{of}");
+        // A manifest that does not verify may hold entries behind those that do.
+        let stopped = covered < claim.size || self.batches < claim.manifests;
+        let forked =
+            self.problems.iter().any(|found| found.reason == Reason::RootMismatch && found.key.is_none());
+        match self.checkpoint_size {
+            _ if stopped => {
+                format!(
+                    "{complete}; the entries from seq {covered} on are not proven, because of the problems found"
+                )
+            }
+            _ if forked => format!("{complete}; what is known from elsewhere is of another history"),
+            Some(_) if ahead.is_some() => {
+                format!("{complete}; the entries from seq {covered} on are not in this archive")
+            }
+            Some(size) => format!("{complete}, and the given checkpoint of size {size} is part of it"),
+            None => {
+                format!("{complete}; later batches cannot be excluded without a checkpoint from elsewhere")
+            }
+        }
+    }
+}
+
+/// The warnings with no more than [`WARNINGS_OF_ONE_REASON_MAX`] of one reason; what is left out is counted.
+fn listed(warnings: Vec<Problem>) -> Vec<Problem> {
+    let mut counts = BTreeMap::new();
+    let mut listed = Vec::new();
+    for warning in warnings {
+        let count = counts.entry(warning.reason).or_insert(0_usize);
+        *count += 1;
+        if *count <= WARNINGS_OF_ONE_REASON_MAX {
+            listed.push(warning);
+        }
+    }
+    for (reason, count) in counts {
+        if let Some(more @ 1..) = count.checked_sub(WARNINGS_OF_ONE_REASON_MAX) {
+            listed.push(Problem::general(reason, None, format!("{more} more like these are not listed")));
+        }
+    }
+    listed
 }

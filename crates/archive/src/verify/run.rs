@@ -11,7 +11,7 @@ use super::chain::{self, Link};
 use super::listing::Listing;
 use super::log::{self, Log};
 use super::outside::Outside;
-use super::report::ArchiveReport;
+use super::report::{ArchiveReport, Claim};
 use crate::destination::Destination;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ pub(super) async fn run(
     let mut listing = Listing::new(destination.list("").await?);
     let mut run = Run::new(destination, keys, options, progress);
     let chain = chain::load(destination, keys, &mut listing).await?;
-    let claimed = chain.size();
+    let claim = Claim { manifests: chain.found, size: chain.size() };
     run.report.batches = chain.links.len() as u64;
     run.report.problems.extend(chain.problems);
 
@@ -56,7 +56,7 @@ pub(super) async fn run(
             Done::Gone(problem) => run.gone(problem),
         }
     }
-    run.conclude(options, claimed, listing).await
+    run.conclude(options, claim, &chain.links, listing).await
 }
 
 /// Reads objects ahead, as many at once as there are processors, and hands them out in order.
@@ -222,19 +222,25 @@ impl<'a> Run<'a> {
     async fn conclude(
         mut self,
         options: &VerifyOptions,
-        claimed: u64,
+        claim: Claim,
+        links: &[Link],
         mut listing: Listing,
     ) -> Result<ArchiveReport> {
         let covered = self.report.covered;
-        self.report.problems.extend(
-            log::check_other_checkpoints(self.destination, self.keys, claimed, covered, &mut listing).await?,
-        );
+        let others =
+            log::check_other_checkpoints(self.destination, self.keys, claim.size, covered, &mut listing);
+        self.report.problems.extend(others.await?);
+        // Where the proof stopped at damage, the batches behind it are there: cut off is only what no signed
+        // manifest claims, and a checkpoint is held against the root their checkpoints state.
+        let reach = if self.report.problems.is_empty() { covered } else { claim.size };
         for outside in &self.outside {
-            self.report.problems.extend(outside.conclude(covered));
+            let stated = links.iter().find(|link| link.size == outside.size && link.size > covered);
+            self.report.problems.extend(stated.and_then(|link| outside.compare(link.root)));
+            self.report.problems.extend(outside.conclude(reach));
         }
-        if let Some(wanted) = options.expect_archived.filter(|wanted| *wanted > covered) {
-            let message = format!("{wanted} entries were expected to be archived, {covered} are proven");
-            self.report.problems.push(Problem::general(Reason::LogTruncated, Some(covered), message));
+        if let Some(wanted) = options.expect_archived.filter(|wanted| *wanted > reach) {
+            let message = format!("{wanted} entries were expected to be archived, the archive has {reach}");
+            self.report.problems.push(Problem::general(Reason::LogTruncated, Some(reach), message));
         }
         let intact = self.intact;
         // Behind a break the tiles cannot be rebuilt, so none of them is known to be one too many.
@@ -245,6 +251,6 @@ impl<'a> Run<'a> {
             key: Some(key),
             message: "no manifest names this file".to_owned(),
         }));
-        Ok(self.report.finished())
+        Ok(self.report.finished(&claim))
     }
 }
