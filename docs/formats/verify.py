@@ -1,110 +1,196 @@
 #!/usr/bin/env python3
 """Verifies a Strongroom archive directory with a public key: python3 verify.py DIRECTORY VKEY
 
-An independent reading of archive.md. Needs Python 3.9 and `pip install cryptography`, for Ed25519 only.
-Prints what it checked and exits 0, or prints the first thing that is wrong and exits 1.
+An independent reading of archive.md. Needs Python 3.9 and `pip install cryptography`, for Ed25519 only. Exits 0 and
+prints what it checked, 1 with the reason and place of the first thing that is wrong, or 2 if it could not check.
+
+Checked: the signatures of manifests and checkpoints; that the manifests form one chain from entry 0 on, under their
+keys; each object's derived key, SHA-256, sizes, count and bounds, checksum file, and its lines' stream, tenant and day;
+every entry exactly once; the tree's root after each batch; the batches' tiles and copies of checkpoints under `log/`;
+and that no signed checkpoint there is larger than what the manifests cover.
+
+Left out: a key ring with ranges (one key counts for all), a checkpoint from elsewhere, where gzip members begin, the
+one form of the signed JSON, the limits on sizes (whole objects are read into memory), files no manifest names.
 """
-import base64, gzip, hashlib, json, pathlib, sys
+import base64, collections, functools, gzip, hashlib, itertools, json, operator, pathlib, sys, urllib.parse
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+Key = collections.namedtuple("Key", "name id public")
+group_of = operator.itemgetter("stream", "tenant", "day")
 
 
 def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
 
+def stop(status, message):
+    print(message, file=sys.stderr)
+    sys.exit(status)
+
+
 def require(holds, reason, what):
     if not holds:
-        sys.exit(f"{reason}: {what}")
+        stop(1, f"{reason}: {what}")
 
 
-def unbase64(text, reason, what):
+def read(path, reason):
+    require(path.is_file(), reason, f"{path} is not there")
+    return path.read_bytes()
+
+
+def unbase64(text):
     data = base64.b64decode(text, validate=True)
-    require(base64.b64encode(data).decode() == text, reason, f"{what} has base64 that is not canonical")
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("base64 that is not canonical")
     return data
 
 
-def open_note(note, vkey, reason, what):
-    """The text of a signed note (C2SP signed-note), if `vkey` signed it."""
-    name, key_id, key = vkey.split("+", 2)
-    key = unbase64(key, reason, "the key")
-    require(key[0] == 1 and sha256(name.encode(), b"\n", key)[:4].hex() == key_id, reason, "not an Ed25519 vkey")
-    text, separator, lines = note.rpartition("\n\n")
+def read_vkey(vkey):
+    try:
+        name, key_id, key = vkey.split("+", 2)
+        key = unbase64(key)
+        if key[:1] == b"\x01" and sha256(name.encode(), b"\n", key)[:4].hex() == key_id:
+            return Key(name, bytes.fromhex(key_id), Ed25519PublicKey.from_public_bytes(key[1:]))
+    except ValueError:
+        pass
+    stop(2, f"{vkey} is not an Ed25519 vkey")
+
+
+def open_note(note, key, reason, what):
+    """The text of a signed note (C2SP signed-note), if `key` signed it."""
+    text, separator, lines = note.decode(errors="replace").rpartition("\n\n")
     require(separator and lines.endswith("\n"), reason, f"{what} is not a signed note")
-    for line in lines[:-1].split("\n"):
-        dash, signer, signature = line.split(" ")
-        signature = unbase64(signature, reason, what)
-        if (dash, signer, signature[:4].hex()) == ("\u2014", name, key_id):
-            try:
-                Ed25519PublicKey.from_public_bytes(key[1:]).verify(signature[4:], (text + "\n").encode())
+    for line in lines.split("\n"):
+        dash, _, signature = line.partition(f" {key.name} ")
+        try:
+            if dash == "\u2014" and unbase64(signature)[:4] == key.id:
+                key.public.verify(unbase64(signature)[4:], (text + "\n").encode())
                 return text + "\n"
-            except InvalidSignature:
-                break
-    sys.exit(f"{reason}: {what} is not signed by {name}")
+        except (ValueError, InvalidSignature):
+            break
+    stop(1, f"{reason}: {what} is not signed by {key.name}")
 
 
-def append(subtrees, leaf):
-    """RFC 6962: two neighbours of one height become their parent."""
-    height = 0
-    while subtrees and subtrees[-1][0] == height:
-        leaf, height = sha256(b"\x01", subtrees.pop()[1], leaf), height + 1
-    subtrees.append((height, leaf))
+def append(subtrees, rows, node):
+    """RFC 6962: two neighbours of one height become their parent. Every eighth height is a row of hashes in tiles."""
+    for height in itertools.count():
+        if height % 8 == 0:
+            rows[height // 8].append(node)
+        if not subtrees or subtrees[-1][0] != height:
+            return subtrees.append((height, node))
+        node = sha256(b"\x01", subtrees.pop()[1], node)
 
 
 def root(subtrees):
-    result = subtrees[-1][1]
-    for _, left in reversed(subtrees[:-1]):
-        result = sha256(b"\x01", left, result)
-    return result
+    hashes = [node for _, node in reversed(subtrees)]
+    return functools.reduce(lambda right, left: sha256(b"\x01", left, right), hashes)
+
+
+def check_tiles(directory, rows, first, size):
+    """Each row begins with the tile that entry `first` changes; full tiles are dropped from it."""
+    for level, row in rows.items():
+        begin, end = (first >> 8 * level) // 256, size >> 8 * level
+        for tile in range(begin, -(-end // 256)):
+            path = f"{tile % 1000:03}"
+            for power in range(1, (len(str(tile)) + 2) // 3):
+                path = f"x{tile // 1000**power % 1000:03}/{path}"
+            width = min(256, end - tile * 256)
+            path = directory / f"log/tile/{level}/{path}{f'.p/{width}' if width < 256 else ''}"
+            hashes = b"".join(row[(tile - begin) * 256:][:width])
+            require(read(path, "tile-mismatch") == hashes, "tile-mismatch", path)
+        del row[:(end // 256 - begin) * 256]
+
+
+def object_key(batch, described, part):
+    fields = [field.encode() for field in (batch, described["stream"], described["tenant"], described["day"])]
+    digest = sha256(*(len(field).to_bytes(4, "big") + field for field in fields)).hex()[:16]
+    tenant = urllib.parse.quote(described["tenant"], safe="").replace("~", "%7E")
+    if tenant in (".", ".."):
+        tenant = tenant.replace(".", "%2E")
+    if not 0 < len(tenant) <= 128:
+        tenant = "~" + sha256(fields[2]).hex()
+    name = f"{described['day'].replace('-', '/')}{batch[8:16]}-{digest}{f'-{part:04}' if part else ''}.jsonl.gz"
+    return f"{described['stream']}/org_{tenant}/{name}"
 
 
 def read_object(directory, described, leaves):
     body = directory / described["key"]
-    require(body.is_file(), "object-missing", body)
-    stored = body.read_bytes()
+    stored = read(body, "object-missing")
     require(hashlib.sha256(stored).hexdigest() == described["sha256"], "object-hash-mismatch", body)
     sidecar = body.with_name(body.name + ".sha256")
-    require(sidecar.is_file(), "sidecar-missing", sidecar)
-    require(sidecar.read_bytes() == f"{described['sha256']}  {body.name}\n".encode(), "sidecar-mismatch", sidecar)
-    for line in gzip.decompress(stored).splitlines(keepends=True):
-        require(line.endswith(b"\n"), "entry-changed", body)
-        entry = json.loads(line)
+    expected = f"{described['sha256']}  {body.name}\n".encode()
+    require(read(sidecar, "sidecar-missing") == expected, "sidecar-mismatch", sidecar)
+    plain = gzip.decompress(stored)
+    *lines, rest = plain.split(b"\n")
+    entries = [json.loads(line) for line in lines]
+    require(rest == b"" and len(entries) >= described["entries"] > 0, "entry-missing", body)
+    for entry, line in zip(entries, lines):
         found = (entry["stream"], entry["tenant"], entry["recorded_at"][:10])
-        require(found == (described["stream"], described["tenant"], described["day"]), "entry-changed", body)
+        require(found == group_of(described), "entry-changed", f"{entry['seq']} in {body}")
         require(entry["seq"] not in leaves, "entry-duplicate", f"{entry['seq']} in {body}")
-        leaves[entry["seq"]] = sha256(b"\x00", line[:-1])
+        leaves[entry["seq"]] = sha256(b"\x00", line)
+    seqs, occurred = [entry["seq"] for entry in entries], [entry["occurred_at"] for entry in entries]
+    facts = {"entries": len(seqs), "first_seq": seqs[0], "last_seq": seqs[-1], "bytes": len(stored)}
+    facts |= {"first_occurred_at": min(occurred), "last_occurred_at": max(occurred), "bytes_uncompressed": len(plain)}
+    require(facts.items() <= described.items() and seqs == sorted(seqs), "entry-changed", f"{body} has {facts}")
+
+
+def read_batch(directory, manifest, key, what):
+    """The leaves of a batch in order."""
+    invalid, leaves = "manifest-signature-invalid", {}
+    entries = range(manifest["first_seq"], manifest["last_seq"] + 1)
+    require(manifest["format"] == "strongroom-batch/1" and manifest["origin"] == key.name, invalid, what)
+    counted = sum(described["entries"] for described in manifest["objects"])
+    require(manifest["entries"] == len(entries) == counted, invalid, f"{what} contradicts itself on its entries")
+    for _, parts in itertools.groupby(manifest["objects"], group_of):
+        parts = list(parts)
+        for part, described in enumerate(parts, 1):
+            derived = object_key(manifest["batch"], described, part if len(parts) > 1 else None)
+            require(described["key"] == derived, invalid, f"{what} should name {derived}")
+            read_object(directory, described, leaves)
+    for seq in entries:
+        require(seq in leaves, "entry-missing", f"{seq} in {what}")
+    return [leaves[seq] for seq in entries]
 
 
 def main(directory, vkey):
-    directory, manifests = pathlib.Path(directory), []
+    directory, key, manifests = pathlib.Path(directory), read_vkey(vkey), []
+    if not directory.is_dir():
+        stop(2, f"there is no directory {directory}")
     for path in sorted(directory.glob("batches/**/*.manifest")):
         what, note = path.relative_to(directory).as_posix(), path.read_bytes()
-        text = open_note(note.decode(), vkey, "manifest-signature-invalid", what)
+        text = open_note(note, key, "manifest-signature-invalid", what)
+        require(note.count(b"\n") == 3, "manifest-signature-invalid", f"{what} has other signatures too")
         manifests.append((json.loads(text), what, hashlib.sha256(note).hexdigest()))
-    subtrees, size, previous, objects = [], 0, None, 0
-    for manifest, key, digest in sorted(manifests, key=lambda found: found[0]["first_seq"]):
-        batch = manifest["batch"]
-        require(manifest["first_seq"] <= size, "manifest-missing", f"no manifest covers entry {size}")
-        expected_key = f"batches/{batch[:4]}/{batch[4:6]}/{batch[6:]}.manifest"
-        follows = manifest["first_seq"] == size and manifest["previous"] == previous and key == expected_key
-        require(follows and manifest["format"] == "strongroom-batch/1", "manifest-chain-broken", key)
-        leaves = {}
-        for described in manifest["objects"]:
-            read_object(directory, described, leaves)
-            objects += 1
-        require(len(leaves) == manifest["last_seq"] + 1 - size, "entry-missing", key)
-        for seq in range(size, manifest["last_seq"] + 1):
-            require(seq in leaves, "entry-missing", f"{seq} in {key}")
-            append(subtrees, leaves[seq])
-        size, previous = manifest["last_seq"] + 1, {"key": key, "sha256": digest}
-        checkpoint = open_note(manifest["checkpoint"], vkey, "checkpoint-signature-invalid", key)
-        stated = [vkey.split("+")[0], str(size), base64.b64encode(root(subtrees)).decode(), f"batch {batch}"]
-        require(checkpoint == "".join(line + "\n" for line in stated), "root-mismatch", key)
+    subtrees, rows, size, previous, objects = [], collections.defaultdict(list), 0, None, 0
+    for manifest, what, digest in sorted(manifests, key=lambda found: found[0]["first_seq"]):
+        batch, first = manifest["batch"], manifest["first_seq"]
+        require(first <= size, "manifest-missing", f"no manifest covers entry {size}")
+        follows = first == size and manifest["previous"] == previous
+        named = what == f"batches/{batch[:4]}/{batch[4:6]}/{batch[6:]}.manifest"
+        require(follows and named, "manifest-chain-broken", what)
+        for leaf in read_batch(directory, manifest, key, what):
+            append(subtrees, rows, leaf)
+        size, previous = manifest["last_seq"] + 1, {"key": what, "sha256": digest}
+        checkpoint = open_note(manifest["checkpoint"].encode(), key, "checkpoint-signature-invalid", what)
+        stated = [key.name, str(size), base64.b64encode(root(subtrees)).decode(), f"batch {batch}"]
+        require(checkpoint == "".join(line + "\n" for line in stated), "root-mismatch", what)
         copy = directory / f"log/checkpoint/{size:020}"
-        require(copy.is_file(), "object-missing", copy)
-        require(copy.read_text() == manifest["checkpoint"], "checkpoint-signature-invalid", copy)
-    print(f"{len(manifests)} manifests, {objects} objects, {size} entries: complete up to tree size {size}")
+        copied = open_note(read(copy, "object-missing"), key, "checkpoint-signature-invalid", copy)
+        require(copied == checkpoint, "root-mismatch", copy)
+        check_tiles(directory, rows, first, size)
+        objects += len(manifest["objects"])
+    for path in sorted(directory.glob("log/checkpoint/" + "[0-9]" * 20)):
+        text = open_note(path.read_bytes(), key, "checkpoint-signature-invalid", path)
+        require(int(text.split("\n")[1]) == int(path.name), "root-mismatch", f"{path} is of another size")
+        require(int(path.name) <= size, "log-truncated", f"{path} is signed, and the manifests end at {size}")
+    empty = "the archive is empty: " if not manifests else ""
+    print(f"{empty}{len(manifests)} manifests, {objects} objects, {size} entries: complete up to tree size {size}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:]) if len(sys.argv) == 3 else sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:]) if len(sys.argv) == 3 else stop(2, __doc__)
+    except OSError as error:
+        stop(2, error)

@@ -5,8 +5,8 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use archive::Destination;
-use support::{archive_all, ledger, read_all, signer};
+use archive::{Destination, Manifest, Reason, list_manifests};
+use support::{archive_all, keys, ledger, read_all, report, signer};
 
 fn formats() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats")
@@ -100,6 +100,16 @@ fn python_verifier(archive: &Path) -> Output {
         .unwrap()
 }
 
+/// What `verify.py` finds must be what this crate finds first.
+async fn both_find(destination: &Destination, reason: Reason, what: &str) {
+    let report = report(destination).await;
+    assert_eq!(report.problems.first().map(|problem| problem.reason), Some(reason), "{what}");
+    let output = python_verifier(destination.local_root().unwrap());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{what}: {said}");
+    assert!(said.starts_with(&format!("{reason}: ")), "{what}: {said}");
+}
+
 #[tokio::test]
 async fn the_independent_verifier_agrees() {
     let directory = tempfile::tempdir().unwrap();
@@ -109,24 +119,81 @@ async fn the_independent_verifier_agrees() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("600 entries: complete up to tree size 600"), "{said}");
 
-    let expected = [
-        (".jsonl.gz", "object-hash-mismatch"),
-        (".jsonl.gz.sha256", "sidecar-mismatch"),
-        (".manifest", "manifest-signature-invalid"),
-        ("log/checkpoint/00000000000000000257", "checkpoint-signature-invalid"),
+    let keys: Vec<String> = destination.list("").await.unwrap().into_iter().map(|(key, _)| key).collect();
+    let last = |suffix: &str| keys.iter().rfind(|key| key.ends_with(suffix)).unwrap().as_str();
+    let (object, sidecar, manifest) = (last(".jsonl.gz"), last(".sha256"), last(".manifest"));
+    let checkpoint = "log/checkpoint/00000000000000000257";
+    let cases = [
+        (object, Reason::ObjectHashMismatch, Reason::ObjectMissing),
+        (sidecar, Reason::SidecarMismatch, Reason::SidecarMissing),
+        (manifest, Reason::ManifestSignatureInvalid, Reason::LogTruncated),
+        (checkpoint, Reason::CheckpointSignatureInvalid, Reason::ObjectMissing),
+        ("log/tile/0/000", Reason::TileMismatch, Reason::TileMismatch),
+        ("log/tile/0/001.p/1", Reason::TileMismatch, Reason::TileMismatch),
+        ("log/tile/1/000.p/2", Reason::TileMismatch, Reason::TileMismatch),
     ];
-    for (suffix, reason) in expected {
-        let keys = destination.list("").await.unwrap();
-        let key = &keys.iter().find(|(key, _)| key.ends_with(suffix)).unwrap().0;
+    for (key, when_changed, when_deleted) in cases {
         let path = directory.path().join(key);
         let good = std::fs::read(&path).unwrap();
         let mut changed = good.clone();
         changed[20] ^= 1;
         std::fs::write(&path, changed).unwrap();
-        let output = python_verifier(directory.path());
-        assert_eq!(output.status.code(), Some(1), "{key}");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(said.starts_with(reason), "{key}: {said}");
+        both_find(&destination, when_changed, &format!("{key} changed")).await;
+        std::fs::remove_file(&path).unwrap();
+        both_find(&destination, when_deleted, &format!("{key} deleted")).await;
         std::fs::write(&path, good).unwrap();
     }
+}
+
+type Change = fn(&mut Manifest);
+
+/// What only the holder of the key can have done: a manifest that is signed and does not fit its objects.
+#[tokio::test]
+async fn the_independent_verifier_does_not_take_a_signature_for_the_truth() {
+    let directory = tempfile::tempdir().unwrap();
+    let destination = local_archive(directory.path(), 40, &[40]).await;
+    let key = list_manifests(&destination).await.unwrap().remove(0);
+    let path = directory.path().join(&key);
+    let good = Manifest::open(&std::fs::read(&path).unwrap(), &keys()).unwrap();
+    assert!(good.objects[0].entries > 1 && good.objects[1].entries > 1);
+    let changes: [(&str, Change, Reason); 6] = [
+        (
+            "derived key",
+            |manifest| manifest.objects[0].key = manifest.objects[0].key.replace("T0", "T1"),
+            Reason::ManifestSignatureInvalid,
+        ),
+        ("entries of the batch", |manifest| manifest.entries += 1, Reason::ManifestSignatureInvalid),
+        (
+            "entries of two objects",
+            |manifest| {
+                manifest.objects[0].entries -= 1;
+                manifest.objects[1].entries += 1;
+            },
+            Reason::EntryChanged,
+        ),
+        ("last_seq", |manifest| manifest.objects[0].last_seq -= 1, Reason::EntryChanged),
+        ("bytes_uncompressed", |manifest| manifest.objects[0].bytes_uncompressed += 1, Reason::EntryChanged),
+        (
+            "first_occurred_at",
+            |manifest| manifest.objects[0].first_occurred_at = support::time("2026-04-01T00:00:00Z"),
+            Reason::EntryChanged,
+        ),
+    ];
+    for (what, change, reason) in changes {
+        let mut manifest = good.clone();
+        change(&mut manifest);
+        std::fs::write(&path, manifest.sign(&signer()).unwrap()).unwrap();
+        both_find(&destination, reason, what).await;
+    }
+}
+
+#[tokio::test]
+async fn the_independent_verifier_tells_nothing_from_an_empty_archive() {
+    let directory = tempfile::tempdir().unwrap();
+    let empty = python_verifier(directory.path());
+    assert!(empty.status.success());
+    assert!(String::from_utf8_lossy(&empty.stdout).contains("the archive is empty"), "{empty:?}");
+    let missing = python_verifier(&directory.path().join("mistyped"));
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("there is no directory"), "{missing:?}");
 }
