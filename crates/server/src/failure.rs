@@ -27,9 +27,26 @@ pub(crate) struct Failure {
     message: String,
     details: Vec<Violation>,
     retry_after_seconds: Option<u64>,
-    /// What the status asks to be said in a header: what would have been accepted.
-    header: Option<(HeaderName, &'static str)>,
+    accepted: Option<Accepted>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What would have been accepted, where the status has a header for it.
+#[derive(Clone, Copy, Debug)]
+enum Accepted {
+    /// Credentials as this challenge asks for them.
+    Credentials(&'static str),
+    /// A body that is not compressed.
+    PlainBody,
+}
+
+impl Accepted {
+    fn header(self) -> (HeaderName, HeaderValue) {
+        match self {
+            Self::Credentials(challenge) => (WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
+            Self::PlainBody => (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+        }
+    }
 }
 
 impl Failure {
@@ -40,7 +57,7 @@ impl Failure {
             message: message.into(),
             details: Vec::new(),
             retry_after_seconds: None,
-            header: None,
+            accepted: None,
             cause: None,
         }
     }
@@ -75,7 +92,7 @@ impl Failure {
         let message = "compressed bodies are not taken in this release: send the body as it is, without \
                        Content-Encoding";
         let failure = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding_unsupported", message);
-        Self { header: Some((ACCEPT_ENCODING, "identity")), ..failure }
+        Self { accepted: Some(Accepted::PlainBody), ..failure }
     }
 
     /// 503 with the advice to come back soon: nothing was stored.
@@ -87,7 +104,7 @@ impl Failure {
     /// 401, with the `WWW-Authenticate` challenge of RFC 6750.
     pub(crate) fn unauthenticated(challenge: &'static str, message: impl Into<String>) -> Self {
         let failure = Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message);
-        Self { header: Some((WWW_AUTHENTICATE, challenge)), ..failure }
+        Self { accepted: Some(Accepted::Credentials(challenge)), ..failure }
     }
 
     /// The same with details, at most [`DETAILS_MAX`] of them.
@@ -136,8 +153,8 @@ impl IntoResponse for Failure {
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some((name, value)) = self.header.clone() {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        if let Some((name, value)) = self.accepted.map(Accepted::header) {
+            response.headers_mut().insert(name, value);
         }
         response.extensions_mut().insert(self);
         response
