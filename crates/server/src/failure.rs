@@ -14,10 +14,10 @@ use serde::Serialize;
 pub(crate) const DETAILS_MAX: usize = 1_000;
 
 /// Seconds after which a queue that was full is likely to have room.
-const RETRY_SOON_SECONDS: u64 = 1;
+const RETRY_SOON_SECONDS: u16 = 1;
 
 /// Seconds after which a store that could not be used may be back.
-const RETRY_LATER_SECONDS: u64 = 5;
+const RETRY_LATER_SECONDS: u16 = 5;
 
 /// A failed request: what the caller may know, and apart from it what only the log may.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Failure {
     code: &'static str,
     message: String,
     details: Vec<Violation>,
-    retry_after_seconds: Option<u64>,
+    retry_after_seconds: Option<u16>,
     accepted: Option<Accepted>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
