@@ -68,10 +68,13 @@ pub(crate) async fn create(
 fn refuse_existing(directory: &DataDirectory) -> Result<(), Failure> {
     match directory.state()? {
         DirectoryState::Empty | DirectoryState::Unfinished => Ok(()),
-        DirectoryState::Ready => {
-            Err(Failure::new(format!("{} has a ledger already", directory.root().display()))
-                .hint("it is used as it is; a second ledger needs a directory of its own (--data DIR)"))
-        }
+        DirectoryState::Ready => Err(Failure::new(format!(
+            "{} has a ledger already",
+            directory.root().display()
+        ))
+        .hint(
+            "the other commands use it as it is; a second ledger needs a directory of its own (--data DIR)",
+        )),
         DirectoryState::LedgerGone => Err(directory.ledger_gone()),
     }
 }

@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, arguments: &ArchiveRunArguments) -> Res
 
 fn window(arguments: &ArchiveRunArguments) -> Result<Window, Failure> {
     if let Some(days) = arguments.hot_days {
-        let days = HotDays::new(days).map_err(|error| Failure::new(format!("--hot-days {days}: {error}")))?;
+        let days = HotDays::new(days).map_err(|error| Failure::new(format!("--hot-days: {error}")))?;
         return Ok(Window::HotDays(days));
     }
     let Some(text) = &arguments.before else { return Ok(Window::Policy) };
@@ -99,7 +99,7 @@ mod tests {
     fn hot_days_outside_the_range_are_refused_with_the_value_and_the_range() {
         for days in [0, -1, 36_501, 4_294_967_295] {
             let error = window(&arguments(Some(days), None)).unwrap_err().to_string();
-            assert!(error.contains(&format!("--hot-days {days}")), "{error}");
+            assert!(error.contains(&format!("--hot-days: {days} ")), "{error}");
             assert!(error.contains("36"), "{error}");
         }
         assert!(window(&arguments(Some(1), None)).is_ok());

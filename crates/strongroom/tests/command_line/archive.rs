@@ -5,7 +5,7 @@ fn d1_hot_days_that_cannot_be_are_refused_with_the_value_and_the_range() {
     let place = Workplace::with_ledger();
     for days in ["0", "-1", "4294967295"] {
         let refused = place.run(&["archive", "run", "--hot-days", days]).exits(2);
-        refused.says(days).says("36500");
+        refused.says(days).says("36,500");
         let mut command = place.command(&["archive", "run"]);
         command.env("STRONGROOM_RETENTION__HOT_DAYS", days);
         finish(command, "").exits(2).says(days).says("STRONGROOM_RETENTION__HOT_DAYS");
