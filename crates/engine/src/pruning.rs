@@ -19,6 +19,8 @@ use crate::progress::Progress;
 const KEYS_AT_ONCE: usize = 10_000;
 /// At most so many bytes are given back to the operating system in one run.
 const RECLAIM_BYTES_MAX: u64 = 256 << 20;
+/// … and so many in one transaction.
+const RECLAIM_STEP_BYTES: u64 = 8 << 20;
 
 /// What one pruning transaction deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +58,18 @@ impl Engine {
             }
         }
         progress.end();
-        self.ledger().store().reclaim(RECLAIM_BYTES_MAX).await?;
+        self.reclaim().await
+    }
+
+    /// Gives freed space back in small steps: commits go on between them.
+    async fn reclaim(&self) -> Result<()> {
+        let mut given_back = 0;
+        while given_back < RECLAIM_BYTES_MAX {
+            match self.ledger().store().reclaim(RECLAIM_STEP_BYTES).await? {
+                0 => break,
+                bytes => given_back += bytes,
+            }
+        }
         Ok(())
     }
 
