@@ -19,9 +19,9 @@ const SCHEMA_VERSION: i32 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Commits wait this long for another connection's lock: a checkpoint or a reader's recovery of the WAL.
 const BUSY_TIMEOUT_MS: u32 = 10_000;
-/// The WAL is copied into the database file once it has grown to about 64 MiB: a page that changes often, such as the
-/// last of the keys, is then copied once for many commits.
-const WAL_PAGES_MAX: u32 = 8_192;
+/// The WAL is copied into the database file once it has grown to about 16 MiB. The commit that brings it there waits for
+/// the copy: 64 MiB wrote 6 % less in all, for longer waits.
+const WAL_PAGES_MAX: u32 = 2_048;
 const PAGE_BYTES: u32 = 8_192;
 
 /// Creates the file under another name and moves it into place, so that a crash leaves a whole ledger or none.
