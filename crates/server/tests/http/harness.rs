@@ -81,7 +81,13 @@ impl Server {
             // A test that ends drops the sender, which stops the server too.
             let _ = stopped.await;
         }));
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        // A connection for each request: the server may close one after a refusal, just as the client would reuse it.
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .max_idle_connections_per_host(0)
+            .build()
+            .into();
         Self { runtime, fixture, engine, address, stop: Some(stop), running: Some(running), agent }
     }
 
