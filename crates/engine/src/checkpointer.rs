@@ -9,11 +9,10 @@ use std::time::Duration;
 use archive::{Destination, Manifest};
 use merkle::{Checkpoint, CompactRange, Hash, KeyRing, NoteSigner, TileSet, leaf_hash};
 use serde::Serialize;
-use store::{EntryScan, Order};
 use tokio::sync::{Mutex, Notify};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Ledger, READ_BYTES, READ_ENTRIES};
+use crate::ledger::{Ledger, chunk_of};
 
 /// The tree is signed at most this long after it grew.
 const PERIOD: Duration = Duration::from_millis(500);
@@ -257,12 +256,7 @@ impl Checkpointer {
     async fn rehash(&self, range: std::ops::Range<u64>, mut leaf: impl FnMut(u64, Hash)) -> Result<()> {
         let mut next = range.start;
         while next < range.end {
-            let scan = EntryScan {
-                range: next..range.end,
-                order: Order::Ascending,
-                rows_max: READ_ENTRIES,
-                bytes_max: READ_BYTES,
-            };
+            let scan = chunk_of(next..range.end);
             let entries = self.ledger.store().entries(scan).await?;
             if entries.is_empty() {
                 return Err(Error::new(ErrorKind::Corrupt, format!("entry-missing: entry {next} is gone")));

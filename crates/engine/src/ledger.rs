@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use archive::Destination;
 use event::{EntryFields, Field, Limits, Timestamp};
 use merkle::{CompactRange, Hash, KeyRing, TileId, TileSet, VerifierKey, leaf_hash};
-use store::{EntryScan, Order, Row, Segment, Store, Table};
+use store::{EntryScan, Order, Row, Segment, SeqRange, Store, Table};
 
 use crate::SEGMENT_ENTRIES;
 use crate::checkpointer::{LastCheckpoint, SignedCheckpoint};
@@ -23,6 +23,11 @@ use crate::token::{Principal, TokenRow, fingerprint};
 pub(crate) const READ_ENTRIES: usize = 4_096;
 /// Bytes read from the store at once.
 pub(crate) const READ_BYTES: usize = 8 << 20;
+/// The first so many hot entries of a range, in order: one step of reading all of it in bounded memory.
+pub(crate) fn chunk_of(range: SeqRange) -> EntryScan {
+    EntryScan { range, order: Order::Ascending, rows_max: READ_ENTRIES, bytes_max: READ_BYTES }
+}
+
 /// Control rows read at once.
 const READ_ROWS: usize = 1_000;
 
@@ -239,12 +244,7 @@ async fn load_tail(store: &dyn Store, first_segment: u64, size: u64) -> Result<T
     let mut next = first_segment * SEGMENT_ENTRIES;
     let mut previous_time = Timestamp::MIN;
     while next < size {
-        let scan = EntryScan {
-            range: next..size,
-            order: Order::Ascending,
-            rows_max: READ_ENTRIES,
-            bytes_max: READ_BYTES,
-        };
+        let scan = chunk_of(next..size);
         let entries = store.entries(scan).await?;
         let found_to = entries.last().map_or(size, |entry| entry.seq + 1);
         let mut entries = entries.into_iter().peekable();

@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use merkle::{Hash, TILE_WIDTH, TileId, TileSet};
 use serde_json::json;
-use store::{Entry, EntryScan, Order, Row, RowChange, Table};
+use store::{Entry, Row, RowChange, Table};
 use tokio::sync::mpsc;
 
 use super::batch::{BatchRow, Completed};
@@ -24,7 +24,7 @@ use crate::actor::Actor;
 use crate::cold::object_row_key;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{READ_BYTES, READ_ENTRIES};
+use crate::ledger::chunk_of;
 use crate::progress::Progress;
 
 /// Objects that are read back at once; each keeps one thread busy.
@@ -294,12 +294,7 @@ impl Engine {
     ) -> Result<()> {
         let mut next = plan.first_seq;
         while next < plan.size() {
-            let scan = EntryScan {
-                range: next..plan.size(),
-                order: Order::Ascending,
-                rows_max: READ_ENTRIES,
-                bytes_max: READ_BYTES,
-            };
+            let scan = chunk_of(next..plan.size());
             let entries = self.ledger().store().entries(scan).await?;
             if entries.is_empty() {
                 return Err(Error::new(ErrorKind::Corrupt, format!("entry-missing: entry {next} is gone")));

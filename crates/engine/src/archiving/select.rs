@@ -3,12 +3,11 @@
 use std::ops::Range;
 
 use event::{EntryFields, Timestamp};
-use store::{EntryScan, Order};
 
 use super::{ArchiveRun, Window};
 use crate::attestation::is_own;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Ledger, READ_BYTES, READ_ENTRIES};
+use crate::ledger::{Ledger, chunk_of};
 
 /// What the ledger itself writes in an archive run.
 const RETENTION_ACTIONS: [&str; 3] = ["archive.batch.planned", "archive.batch.completed", "ledger.pruned"];
@@ -63,12 +62,7 @@ impl Ledger {
     pub(crate) async fn only_receipts(&self, range: Range<u64>) -> Result<bool> {
         let mut next = range.start;
         while next < range.end {
-            let scan = EntryScan {
-                range: next..range.end,
-                order: Order::Ascending,
-                rows_max: READ_ENTRIES,
-                bytes_max: READ_BYTES,
-            };
+            let scan = chunk_of(next..range.end);
             let entries = self.store().entries(scan).await?;
             let Some(last) = entries.last() else { break };
             next = last.seq + 1;

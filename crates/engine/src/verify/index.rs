@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use event::{EntryFields, Field, content_hashes_possible, keys_for_line};
 use merkle::{CompactRange, TILE_WIDTH, TileId};
-use store::{Entry, EntryScan, Key, Order, Segment, SegmentState};
+use store::{Entry, Key, Segment, SegmentState};
 
 use super::Run;
 use super::state::Rows;
 use crate::SEGMENT_ENTRIES;
 use crate::archiving::BatchRow;
 use crate::error::Result;
-use crate::ledger::{READ_BYTES, READ_ENTRIES, load_tiles};
+use crate::ledger::{chunk_of, load_tiles};
 use crate::posting;
 
 /// Dedup keys read in one call.
@@ -67,12 +67,7 @@ impl Run<'_> {
         let first = number * SEGMENT_ENTRIES;
         let (mut next, end) = (first, (first + SEGMENT_ENTRIES).min(rows.entries_end));
         while next < end {
-            let scan = EntryScan {
-                range: next..end,
-                order: Order::Ascending,
-                rows_max: READ_ENTRIES,
-                bytes_max: READ_BYTES,
-            };
+            let scan = chunk_of(next..end);
             let entries = self.store().entries(scan).await?;
             let Some(last) = entries.last() else { break };
             next = last.seq + 1;

@@ -11,7 +11,7 @@ use super::Run;
 use super::leaves::{Judge, TileLeaves};
 use super::state::Rows;
 use crate::error::Result;
-use crate::ledger::{READ_BYTES, READ_ENTRIES};
+use crate::ledger::{READ_BYTES, chunk_of};
 use crate::seq_set::SeqSet;
 
 /// Level-0 tiles read in one call.
@@ -36,12 +36,7 @@ impl HotScan<'_> {
             if !self.buffer.is_empty() || self.next >= self.end {
                 return Ok(taken);
             }
-            let scan = EntryScan {
-                range: self.next..self.end,
-                order: Order::Ascending,
-                rows_max: READ_ENTRIES,
-                bytes_max: READ_BYTES,
-            };
+            let scan = chunk_of(self.next..self.end);
             let entries = self.store.entries(scan).await?;
             self.next = entries.last().map_or(self.end, |entry| entry.seq + 1);
             self.buffer.extend(entries);
@@ -417,12 +412,7 @@ impl Run<'_> {
             self.findings.problem("head-mismatch", signed, message);
         }
         let end = self.store().head().await?.map_or(0, |head| head.size.max(rows.head.size));
-        let beyond = EntryScan {
-            range: end..i64::MAX.cast_unsigned(),
-            order: Order::Ascending,
-            rows_max: READ_ENTRIES,
-            bytes_max: READ_BYTES,
-        };
+        let beyond = chunk_of(end..i64::MAX.cast_unsigned());
         let mut unexpected = self.store().entries(beyond).await?;
         // A half-open range cannot name the last number there is.
         unexpected.extend(self.store().entries_at(vec![i64::MAX.cast_unsigned()]).await?);
