@@ -236,7 +236,8 @@ impl Checkpointer {
             Error::with_source(ErrorKind::Internal, "the checkpoint could not be signed", error)
         })?;
         // First the file outside the store: from here on no older copy of the store is taken for this ledger.
-        self.ledger.inner.last_checkpoint.save(&note)?;
+        let (last, saved) = (self.ledger.inner.last_checkpoint.clone(), note.clone());
+        beside(move || last.save(&saved)).await??;
         let tiles = changed
             .iter()
             .filter_map(|id| Some(store::Tile { key: (id.level, id.number), hashes: edge.tile_bytes(id)? }));
@@ -261,15 +262,17 @@ impl Checkpointer {
             if entries.is_empty() {
                 return Err(Error::new(ErrorKind::Corrupt, format!("entry-missing: entry {next} is gone")));
             }
+            // Hashed before the view is taken: commits wait for whoever holds it.
+            let hash = |entry: store::Entry| (entry.seq, leaf_hash(&entry.line));
+            let hashed = beside(move || entries.into_iter().map(hash).collect::<Vec<_>>()).await?;
             let view = self.ledger.view();
-            for entry in entries {
-                if entry.seq != next {
+            for (seq, hash) in hashed {
+                if seq != next {
                     return Err(Error::new(
                         ErrorKind::Corrupt,
                         format!("entry-missing: entry {next} is gone"),
                     ));
                 }
-                let hash = leaf_hash(&entry.line);
                 if view.tail.leaf(next).is_some_and(|accepted| accepted != hash) {
                     let message = format!("entry-changed: entry {next} is not what was accepted");
                     return Err(Error::new(ErrorKind::Corrupt, message));
@@ -280,6 +283,13 @@ impl Checkpointer {
         }
         Ok(())
     }
+}
+
+/// Does what takes milliseconds beside the threads that answer requests.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::with_source(ErrorKind::Internal, "signing was interrupted", error))
 }
 
 /// Manifests that are looked at for one that verifies, newest first.

@@ -35,12 +35,15 @@ pub(crate) struct TailSegment {
 
 impl TailSegment {
     fn new(number: u64) -> Self {
+        // Room for the whole segment: growing would copy what is there again and again. Only what is used becomes
+        // resident.
+        let entries = SEGMENT_ENTRIES as usize;
         Self {
             number,
-            terms: std::array::from_fn(|_| Vec::new()),
-            recorded_at: Vec::new(),
-            occurred_at: Vec::new(),
-            leaves: Vec::new(),
+            terms: std::array::from_fn(|_| Vec::with_capacity(entries)),
+            recorded_at: Vec::with_capacity(entries),
+            occurred_at: Vec::with_capacity(entries),
+            leaves: Vec::with_capacity(entries),
         }
     }
 

@@ -22,11 +22,11 @@ use async_trait::async_trait;
 
 /// Durable, ordered rows of one ledger.
 ///
-/// **Durability**: a write that returned `Ok` survives a crash of the process and of the machine.
-/// **Atomicity**: every writing call is one transaction. **Ordering**: writes are applied in the order in which
-/// they were called; a read sees every write that returned before the read began, and answers from one moment:
-/// never half of a write. **Retries**: the store never
-/// retries; the engine decides. **Errors** say what the caller may assume, see [`ErrorKind`].
+/// **Durability**: a write that returned `Ok` survives a crash of the process and of the machine. **Atomicity**: every
+/// writing call but [`Store::seal`] is one transaction. **Ordering**: writes are applied in the order in which they were
+/// called; a read sees every write that returned before the read began, and answers from one moment: never half of a
+/// write. **Retries**: the store never retries; the engine decides. **Errors** say what the caller may assume, see
+/// [`ErrorKind`].
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The one head row, or `None` where no ledger has been created yet.
@@ -61,6 +61,9 @@ pub trait Store: Send + Sync + 'static {
     async fn entries_at(&self, seqs: Vec<u64>) -> Result<Vec<Entry>>;
 
     /// Records a sealed segment with its index blocks. Sealing the same segment again replaces both.
+    ///
+    /// Not one transaction but several, so that commits need not wait for all of it: the row goes first and comes last.
+    /// A crash or a failure in between leaves blocks without a row, which nobody reads and the next sealing replaces.
     ///
     /// Fails with [`ErrorKind::Invalid`] for a block of another segment, a block that is there twice, and numbers
     /// beyond the bounds of [`PostingBlock`].

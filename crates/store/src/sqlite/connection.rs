@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::SqliteOptions;
 use super::read::failed;
+use super::write::set_triggers;
 use crate::error::{Error, ErrorKind, Result};
 
 /// "Strm": tells `file` and us that this is a Strongroom ledger.
@@ -19,9 +20,6 @@ const SCHEMA_VERSION: i32 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Commits wait this long for another connection's lock: a checkpoint or a reader's recovery of the WAL.
 const BUSY_TIMEOUT_MS: u32 = 10_000;
-/// The WAL is copied into the database file once it has grown to about 16 MiB. The commit that brings it there waits for
-/// the copy: 64 MiB wrote 6 % less in all, for longer waits.
-const WAL_PAGES_MAX: u32 = 2_048;
 const PAGE_BYTES: u32 = 8_192;
 
 /// Creates the file under another name and moves it into place, so that a crash leaves a whole ledger or none.
@@ -78,6 +76,7 @@ fn write_schema(path: &Path) -> Result<()> {
 pub(super) fn open_for_writing(path: &Path, cache_kib: u32) -> Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, cache_kib)?;
     set_write_pragmas(&connection, path)?;
+    set_triggers(&connection, false).map_err(|error| opening_failed(path, error))?;
     Ok(connection)
 }
 
@@ -92,7 +91,8 @@ fn set_write_pragmas(connection: &Connection, path: &Path) -> Result<()> {
     }
     // FULL syncs the WAL at every commit; without it a commit is not durable when it returns.
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX).map_err(failed)?;
+    // When the WAL is copied is decided beside the writer.
+    connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
     // Only macOS has these: there, a plain sync leaves data in the drive's cache.
     connection.pragma_update(None, "fullfsync", true).map_err(failed)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true).map_err(failed)
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(number("fullfsync"), 1);
         assert_eq!(number("checkpoint_fullfsync"), 1);
         assert_eq!(number("temp_store"), 2, "memory");
-        assert_eq!(number("wal_autocheckpoint"), i64::from(WAL_PAGES_MAX));
+        assert_eq!(number("wal_autocheckpoint"), 0);
         assert_eq!(number("cache_size"), -1_024);
     }
 }

@@ -5,6 +5,7 @@
 
 mod connection;
 mod read;
+mod wal_copier;
 mod write;
 mod writer;
 
@@ -23,6 +24,9 @@ use crate::rows::{
 };
 use connection::ReadConnections;
 use writer::Writer;
+
+/// Index blocks written in one transaction: about 512 KiB, a few milliseconds.
+const SEAL_BLOCKS_AT_ONCE: usize = 64;
 
 /// How a SQLite store is opened.
 #[derive(Debug, Clone)]
@@ -137,7 +141,16 @@ impl Store for SqliteStore {
 
     async fn seal(&self, segment: Segment, postings: Vec<PostingBlock>) -> Result<()> {
         check::seal(&segment, &postings)?;
-        self.write(move |connection| write::seal(connection, &segment, &postings)).await
+        // In steps that commits need not wait long for. The row comes last: blocks without it are nobody's.
+        let number = segment.number;
+        self.write(move |connection| write::unseal(connection, number)).await?;
+        let mut left = postings;
+        while !left.is_empty() {
+            let rest = left.split_off(left.len().min(SEAL_BLOCKS_AT_ONCE));
+            let step = std::mem::replace(&mut left, rest);
+            self.write(move |connection| write::put_postings(connection, &step)).await?;
+        }
+        self.write(move |connection| write::put_segment(connection, &segment)).await
     }
 
     async fn segments(&self) -> Result<Vec<Segment>> {

@@ -1,5 +1,7 @@
 //! The writing transactions.
 
+use rusqlite::config::DbConfig;
+use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use super::read;
@@ -27,7 +29,7 @@ pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<()>
             }
         }
         if let Some(prune) = &commit.prune {
-            delete_pruned(transaction, prune)?;
+            guarded(transaction, |transaction| delete_pruned(transaction, prune))?;
         }
         let head = &commit.head;
         transaction
@@ -96,6 +98,23 @@ fn is_constraint(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
+/// Does `work` under the triggers, which this connection leaves off otherwise: asking them costs each insert as much as
+/// a third of itself, and what they stop here beside deletions is SQL that this file does not have.
+fn guarded(
+    transaction: &Transaction<'_>,
+    work: impl FnOnce(&Transaction<'_>) -> std::result::Result<(), Failure>,
+) -> std::result::Result<(), Failure> {
+    set_triggers(transaction, true)?;
+    let done = work(transaction);
+    set_triggers(transaction, false)?;
+    done
+}
+
+/// Switches the triggers on or off for this connection only.
+pub(super) fn set_triggers(connection: &Connection, on: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, on).map(|_| ())
+}
+
 fn delete_pruned(transaction: &Transaction<'_>, prune: &Prune) -> std::result::Result<(), Failure> {
     let mut open_gate = transaction.prepare_cached("INSERT INTO prune_gate (first, last) VALUES (?1, ?2)")?;
     let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq BETWEEN ?1 AND ?2")?;
@@ -133,9 +152,18 @@ pub(super) fn delete_keys(connection: &mut Connection, keys: &[Key]) -> Result<(
     })
 }
 
-pub(super) fn seal(connection: &mut Connection, segment: &Segment, postings: &[PostingBlock]) -> Result<()> {
+/// Takes a segment's row and index blocks away, so that it can be sealed.
+pub(super) fn unseal(connection: &mut Connection, segment: u64) -> Result<()> {
     in_transaction(connection, |transaction| {
-        delete_postings(transaction, segment.number)?;
+        transaction
+            .prepare_cached("DELETE FROM segment WHERE number = ?1")?
+            .execute([segment.cast_signed()])?;
+        Ok(delete_postings(transaction, segment)?)
+    })
+}
+
+pub(super) fn put_postings(connection: &mut Connection, postings: &[PostingBlock]) -> Result<()> {
+    in_transaction(connection, |transaction| {
         let mut insert = transaction.prepare_cached(
             "INSERT INTO posting (id, segment, field, block, first_term, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
@@ -152,13 +180,18 @@ pub(super) fn seal(connection: &mut Connection, segment: &Segment, postings: &[P
                 posting.body
             ])?;
         }
+        Ok(())
+    })
+}
+
+pub(super) fn put_segment(connection: &mut Connection, segment: &Segment) -> Result<()> {
+    in_transaction(connection, |transaction| {
         let state = match segment.state {
             SegmentState::Sealed => "sealed",
             SegmentState::Dropped => "dropped",
         };
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-            .execute(params![
+        transaction.prepare_cached("INSERT INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(
+            params![
                 segment.number as i64,
                 segment.entries as i64,
                 segment.first_recorded_at,
@@ -167,7 +200,8 @@ pub(super) fn seal(connection: &mut Connection, segment: &Segment, postings: &[P
                 segment.max_occurred_at,
                 segment.root,
                 state
-            ])?;
+            ],
+        )?;
         Ok(())
     })
 }
@@ -221,11 +255,15 @@ pub(super) fn reclaim(connection: &mut Connection, bytes_max: u64) -> Result<u64
     })?;
     if bytes > 0 {
         // The file shrinks when the WAL is copied into it. Where a reader prevents that now, a later copy does it.
-        connection
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+        copy_wal(connection)
             .map_err(|error| Error::with_source(kind(&error), "the file could not be shrunk", error))?;
     }
     Ok(bytes)
+}
+
+/// Copies into the database file what no reader still needs in the WAL.
+pub(super) fn copy_wal(connection: &Connection) -> rusqlite::Result<()> {
+    connection.wal_checkpoint_v2(Some("main"), CheckpointMode::PASSIVE).map(|_| ())
 }
 
 /// Why a transaction stopped: one of our own refusals, or SQLite's.

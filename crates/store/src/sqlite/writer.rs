@@ -8,6 +8,8 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::connection::open_for_writing;
+use super::wal_copier::{WalCopier, WalSize};
+use super::write::copy_wal;
 use crate::error::{Error, ErrorKind, Result};
 
 type Job = Box<dyn FnOnce(&mut State) + Send>;
@@ -16,6 +18,7 @@ type Job = Box<dyn FnOnce(&mut State) + Send>;
 struct State {
     path: PathBuf,
     cache_kib: u32,
+    wal: WalSize,
     /// `None` after an outcome that is not known: a failed sync leaves pages in the operating system's cache that
     /// a read would take for durable, so nothing is written or answered until `recover` has synced them.
     connection: Option<Connection>,
@@ -23,6 +26,9 @@ struct State {
 
 /// A handle to the writing thread. Dropping it lets the thread finish what is queued, close and end.
 pub(super) struct Writer {
+    /// Ends before the thread that it asks to finish its work.
+    copier: Option<WalCopier>,
+    wal: WalSize,
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -31,9 +37,11 @@ impl Writer {
     pub(super) fn start(path: &Path, cache_kib: u32) -> Result<Self> {
         // A process that was killed, or ended itself after a failed sync, leaves a WAL that this machine can read but
         // that its disk may not hold. Nothing is answered from it before it is durable.
-        let connection = open_for_writing(path, cache_kib)?;
+        let wal = WalSize::default();
+        let connection = open(path, cache_kib, &wal)?;
         make_durable(&connection)?;
-        let mut state = State { path: path.to_owned(), cache_kib, connection: Some(connection) };
+        let mut state =
+            State { path: path.to_owned(), cache_kib, wal: wal.clone(), connection: Some(connection) };
         let (jobs, queue): (Sender<Job>, Receiver<Job>) = channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -43,7 +51,19 @@ impl Writer {
                 }
             })
             .map_err(|error| Error::with_source(ErrorKind::Unavailable, "cannot start the writer", error))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        let finishing = jobs.clone();
+        let finish = move || {
+            let (done, waiting) = channel();
+            let job: Job = Box::new(move |state| {
+                // What cannot be copied now stays in the WAL, and is copied later.
+                let _ = state.connection.as_ref().map(copy_wal);
+                let _ = done.send(());
+            });
+            // Either fails only while the store is closed.
+            let _ = finishing.send(job).map(|()| waiting.recv());
+        };
+        let copier = WalCopier::start(path, wal.clone(), finish)?;
+        Ok(Self { copier: Some(copier), wal, jobs: Some(jobs), thread: Some(thread) })
     }
 
     pub(super) async fn run<T: Send + 'static>(
@@ -61,6 +81,15 @@ impl Writer {
             result
         })
         .await
+        .inspect(|_| self.copy_if_due())
+    }
+
+    fn copy_if_due(&self) {
+        if self.wal.is_due()
+            && let Some(copier) = &self.copier
+        {
+            copier.wake();
+        }
     }
 
     /// Makes durable what the WAL holds, then takes writes again.
@@ -69,7 +98,7 @@ impl Writer {
             if state.connection.is_some() {
                 return Ok(());
             }
-            let connection = open_for_writing(&state.path, state.cache_kib)?;
+            let connection = open(&state.path, state.cache_kib, &state.wal)?;
             make_durable(&connection)?;
             state.connection = Some(connection);
             Ok(())
@@ -96,12 +125,21 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.copier = None;
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             // A panic in the thread has been answered to its caller as an unknown outcome.
             let _ = thread.join();
         }
     }
+}
+
+fn open(path: &Path, cache_kib: u32, wal: &WalSize) -> Result<Connection> {
+    let mut connection = open_for_writing(path, cache_kib)?;
+    wal.follow(&mut connection).map_err(|error| {
+        Error::with_source(ErrorKind::Unavailable, "the size of the WAL cannot be followed", error)
+    })?;
+    Ok(connection)
 }
 
 /// Copies the whole WAL into the database file, syncs that, and empties the WAL. Emptying it matters too: a commit

@@ -6,3 +6,4 @@ mod guards;
 mod opening;
 mod reading;
 mod survival;
+mod upkeep;
