@@ -261,9 +261,12 @@ pub(super) fn reclaim(connection: &mut Connection, bytes_max: u64) -> Result<u64
     Ok(bytes)
 }
 
-/// Copies into the database file what no reader still needs in the WAL.
+/// Copies into the database file what no reader still needs in the WAL, unless that is being done already.
 pub(super) fn copy_wal(connection: &Connection) -> rusqlite::Result<()> {
-    connection.wal_checkpoint_v2(Some("main"), CheckpointMode::PASSIVE).map(|_| ())
+    match connection.wal_checkpoint_v2(Some("main"), CheckpointMode::PASSIVE) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        copied => copied.map(|_| ()),
+    }
 }
 
 /// Why a transaction stopped: one of our own refusals, or SQLite's.
