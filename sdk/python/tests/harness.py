@@ -13,6 +13,7 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -122,7 +123,7 @@ Fault = Callable[["_Handler"], None]
 class FaultProxy:
     """Passes requests on to a server, but for those that meet a fault; each fault is met once, in order."""
 
-    def __init__(self, upstream_port: int) -> None:
+    def __init__(self, upstream_port: int, tls: Optional[ssl.SSLContext] = None) -> None:
         self.upstream_port = upstream_port
         self.faults: Deque[Fault] = deque()
         self.bodies: List[bytes] = []
@@ -132,10 +133,11 @@ class FaultProxy:
         class Handler(_Handler):
             owner = proxy
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Listener(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
+        self._server.tls = tls
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
@@ -143,6 +145,22 @@ class FaultProxy:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Listener(ThreadingHTTPServer):
+    tls: Optional[ssl.SSLContext] = None
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        # Here and not where connections are accepted: a handshake that fails is this connection's own affair.
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True) as wrapped:
+            super().finish_request(wrapped, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that went away; what the test makes of that, it asserts.
+        pass
 
 
 class _Handler(BaseHTTPRequestHandler):

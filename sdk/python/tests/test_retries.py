@@ -81,7 +81,8 @@ class Retries(ServerTest):
         self.assert_ledger_holds(range(2))
 
     def test_retry_after_is_honoured_as_seconds_and_as_a_date(self) -> None:
-        for text in ("1", email.utils.formatdate(time.time() + 2, usegmt=True)):
+        for at in ("1", lambda: email.utils.formatdate(time.time() + 2.1, usegmt=True)):
+            text = at if isinstance(at, str) else at()
             proxy = self.proxy(answer_with(503, "overloaded", {"Retry-After": text}))
             with self.subTest(retry_after=text), Client(proxy.url, self.server.token) as client:
                 began = time.monotonic()

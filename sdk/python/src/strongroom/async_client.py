@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Callable, Dict, Iterable, List, Optional, Type, TypeVar, Union
@@ -14,6 +13,7 @@ from .client import Client
 from .events import EventLike
 from .prepared import prepare, prepare_all
 from .receipts import Appended, Completed, Operation, Spooled
+from .retrying import Terms
 from .spool import Spool, Status
 
 T = TypeVar("T")
@@ -64,35 +64,45 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def append(self, event: EventLike, *, deadline: Optional[float] = None) -> Appended:
+    async def append(
+        self, event: EventLike, *, deadline: Optional[float] = None, traceparent: Optional[str] = None
+    ) -> Appended:
         """See `Client.append`."""
-        give_up_at = self._client._give_up_at(deadline)
-        return await self._run(lambda abandoned: self._client._append(prepare(event), give_up_at, abandoned))
+        terms = self._client._terms(deadline, traceparent)
+        return await self._run(terms, lambda: self._client._append(prepare(event), terms))
 
-    async def append_all(self, events: Iterable[EventLike], *, deadline: Optional[float] = None) -> List[Appended]:
+    async def append_all(
+        self, events: Iterable[EventLike], *, deadline: Optional[float] = None, traceparent: Optional[str] = None
+    ) -> List[Appended]:
         """See `Client.append_all`."""
-        give_up_at = self._client._give_up_at(deadline)
+        terms = self._client._terms(deadline, traceparent)
         batch = list(events)
-        return await self._run(lambda abandoned: self._client._append_all(prepare_all(batch), give_up_at, abandoned))
+        return await self._run(terms, lambda: self._client._append_all(prepare_all(batch), terms))
 
     async def submit(self, event: EventLike) -> Spooled:
         """See `Client.submit`. Any number of concurrent calls share a sync; none of them needs a thread."""
         return await asyncio.wrap_future(self._client._spool().enqueue(prepare(event)))
 
-    async def begin_operation(self, event: EventLike, *, deadline: Optional[float] = None) -> Operation:
+    async def begin_operation(
+        self, event: EventLike, *, deadline: Optional[float] = None, traceparent: Optional[str] = None
+    ) -> Operation:
         """See `Client.begin_operation`."""
-        give_up_at = self._client._give_up_at(deadline)
-        return await self._run(lambda abandoned: self._client._begin_operation(prepare(event), give_up_at, abandoned))
+        terms = self._client._terms(deadline, traceparent)
+        return await self._run(terms, lambda: self._client._begin_operation(prepare(event), terms))
 
     async def complete_operation(
-        self, operation_id: str, outcome: str, *, deadline: Optional[float] = None, **completion: Any
+        self,
+        operation_id: str,
+        outcome: str,
+        *,
+        deadline: Optional[float] = None,
+        traceparent: Optional[str] = None,
+        **completion: Any,
     ) -> Completed:
         """See `Client.complete_operation`."""
-        give_up_at = self._client._give_up_at(deadline)
+        terms = self._client._terms(deadline, traceparent)
         members: Dict[str, Any] = {"outcome": outcome, **completion}
-        return await self._run(
-            lambda abandoned: self._client._complete_operation(operation_id, members, give_up_at, abandoned)
-        )
+        return await self._run(terms, lambda: self._client._complete_operation(operation_id, members, terms))
 
     async def flush(self, timeout: float) -> bool:
         """See `Client.flush`."""
@@ -109,12 +119,11 @@ class AsyncClient:
         finally:
             self._threads.shutdown(wait=False)
 
-    async def _run(self, call: Callable[[threading.Event], T]) -> T:
-        abandoned = threading.Event()
+    async def _run(self, terms: Terms, call: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call, abandoned)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except asyncio.CancelledError:
-            abandoned.set()
+            terms.abandoned.set()
             raise
 
     async def _apart(self, call: Callable[[], T]) -> T:

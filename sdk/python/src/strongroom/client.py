@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 import weakref
 from types import TracebackType
@@ -17,9 +16,9 @@ from .errors import Closed, SpoolError, Unavailable
 from .events import EventLike, plain
 from .prepared import Prepared, json_line, prepare, prepare_all
 from .receipts import Appended, Completed, Operation, Receipt, Spooled, TimedOut
-from .retrying import Call
+from .retrying import Terms, attempts_until_final
 from .spool import Spool, Spooler, Status
-from .transport import Answer, Request, Token, Transport
+from .transport import EVENTS_PATH, JSON, NDJSON, Answer, Request, Token, Transport, ndjson
 
 #: Where the token is looked for when none is given.
 TOKEN_VARIABLE = "STRONGROOM_TOKEN"
@@ -79,19 +78,23 @@ class Client:
     ) -> None:
         self.close()
 
-    def append(self, event: EventLike, *, deadline: Optional[float] = None) -> Appended:
+    def append(
+        self, event: EventLike, *, deadline: Optional[float] = None, traceparent: Optional[str] = None
+    ) -> Appended:
         """Appends one event and answers its receipt: it is durable and has its place.
 
         With a spool, an event whose server cannot be reached before the deadline is spooled, and the answer is
         `Spooled`. Without one, that is `Unavailable`.
         """
-        return self._append(prepare(event), self._give_up_at(deadline))
+        return self._append(prepare(event), self._terms(deadline, traceparent))
 
-    def append_all(self, events: Iterable[EventLike], *, deadline: Optional[float] = None) -> List[Appended]:
+    def append_all(
+        self, events: Iterable[EventLike], *, deadline: Optional[float] = None, traceparent: Optional[str] = None
+    ) -> List[Appended]:
         """Appends a batch, all or nothing, and answers in its order. It is never spooled here: from a spool, some of
         its events could be refused and others not. `Spooled` in the answer means by the server.
         """
-        return self._append_all(prepare_all(events), self._give_up_at(deadline))
+        return self._append_all(prepare_all(events), self._terms(deadline, traceparent))
 
     def submit(self, event: EventLike) -> Spooled:
         """Spools one event, and answers when it is on the disk; it goes to the server in the background. Calls of
@@ -99,21 +102,29 @@ class Client:
         """
         return self._spool().enqueue(prepare(event)).result()
 
-    def begin_operation(self, event: EventLike, *, deadline: Optional[float] = None) -> Operation:
+    def begin_operation(
+        self, event: EventLike, *, deadline: Optional[float] = None, traceparent: Optional[str] = None
+    ) -> Operation:
         """Begins a two-step operation with an event that has no outcome yet. Do the work only after this has answered.
         It is never spooled: what has begun must be known to the ledger, or not be done.
         """
-        return self._begin_operation(prepare(event), self._give_up_at(deadline))
+        return self._begin_operation(prepare(event), self._terms(deadline, traceparent))
 
     def complete_operation(
-        self, operation_id: str, outcome: str, *, deadline: Optional[float] = None, **completion: Any
+        self,
+        operation_id: str,
+        outcome: str,
+        *,
+        deadline: Optional[float] = None,
+        traceparent: Optional[str] = None,
+        **completion: Any,
     ) -> Completed:
-        """Completes an operation with its outcome and further members of the event (`error`, `changes`, `metadata`, …).
+        """Completes an operation with its outcome and further members of the event, such as `error` or `changes`.
 
         Safe to repeat. `TimedOut` means that it came too late and changed nothing.
         """
         members: Dict[str, Any] = {"outcome": outcome, **completion}
-        return self._complete_operation(operation_id, members, self._give_up_at(deadline))
+        return self._complete_operation(operation_id, members, self._terms(deadline, traceparent))
 
     def flush(self, timeout: float) -> bool:
         """Whether everything spooled before has reached the server, or `rejected/`, within so many seconds."""
@@ -135,31 +146,26 @@ class Client:
         self._pool.close()
         return is_settled
 
-    # What the asynchronous client shares. `abandoned` is set when nobody waits for the answer any more.
+    # What the asynchronous client shares.
 
-    def _give_up_at(self, deadline: Optional[float]) -> float:
+    def _terms(self, deadline: Optional[float], traceparent: Optional[str]) -> Terms:
         if self._is_closed:
             raise Closed("the client was closed")
-        return time.monotonic() + (self._deadline if deadline is None else deadline)
+        return Terms(time.monotonic() + (self._deadline if deadline is None else deadline), traceparent)
 
-    def _append(
-        self, prepared: Prepared, give_up_at: float, abandoned: Optional[threading.Event] = None
-    ) -> Appended:
+    def _append(self, prepared: Prepared, terms: Terms) -> Appended:
         try:
-            return self._append_all([prepared], give_up_at, abandoned)[0]
+            return self._append_all([prepared], terms)[0]
         except Unavailable as unavailable:
-            if self._spooler is None or (abandoned is not None and abandoned.is_set()):
+            if self._spooler is None or terms.abandoned.is_set():
                 raise
             spooled = self._spooler.enqueue(prepared).result()
             return Spooled(spooled.event_id, reason=unavailable.reason)
 
-    def _append_all(
-        self, prepared: List[Prepared], give_up_at: float, abandoned: Optional[threading.Event] = None
-    ) -> List[Appended]:
+    def _append_all(self, prepared: List[Prepared], terms: Terms) -> List[Appended]:
         if not prepared:
             return []
         event_ids = [event.event_id for event in prepared]
-        request = Request("/v1/events", b"\n".join(event.line for event in prepared) + b"\n", "application/x-ndjson")
 
         def read(answer: Answer) -> List[Appended]:
             receipts = answers.receipts(answer, len(prepared))
@@ -167,11 +173,10 @@ class Client:
                 return [Spooled(event_id, reason="spooled by the server") for event_id in event_ids]
             return list(receipts)
 
-        return self._call(give_up_at, event_ids, abandoned).run(self._transport, request, read)
+        request = Request(EVENTS_PATH, ndjson(event.line for event in prepared), NDJSON, terms.traceparent)
+        return attempts_until_final(self._transport, request, terms, event_ids, read)
 
-    def _begin_operation(
-        self, prepared: Prepared, give_up_at: float, abandoned: Optional[threading.Event] = None
-    ) -> Operation:
+    def _begin_operation(self, prepared: Prepared, terms: Terms) -> Operation:
         def read(answer: Answer) -> Operation:
             body = answers.success(answer)
             operation_id = body.get("operation_id")
@@ -179,16 +184,10 @@ class Client:
                 raise Later("the answer does not hold an operation_id")
             return Operation(operation_id, prepared.event_id, body.get("duplicate") is True)
 
-        request = Request("/v1/operations", prepared.line, "application/json")
-        return self._call(give_up_at, [prepared.event_id], abandoned).run(self._transport, request, read)
+        request = Request("/v1/operations", prepared.line, JSON, terms.traceparent)
+        return attempts_until_final(self._transport, request, terms, [prepared.event_id], read)
 
-    def _complete_operation(
-        self,
-        operation_id: str,
-        members: Mapping[str, Any],
-        give_up_at: float,
-        abandoned: Optional[threading.Event] = None,
-    ) -> Completed:
+    def _complete_operation(self, operation_id: str, members: Mapping[str, Any], terms: Terms) -> Completed:
         def read(answer: Answer) -> Completed:
             body = answers.success(answer)
             try:
@@ -199,11 +198,8 @@ class Client:
                 raise Later("the answer does not hold a receipt") from None
 
         path = f"/v1/operations/{quote(operation_id, safe='')}/complete"
-        request = Request(path, json_line(_present(members)), "application/json")
-        return self._call(give_up_at, [], abandoned).run(self._transport, request, read)
-
-    def _call(self, give_up_at: float, event_ids: List[str], abandoned: Optional[threading.Event]) -> Call:
-        return Call(give_up_at=give_up_at, event_ids=event_ids, abandoned=abandoned)
+        request = Request(path, json_line(_present(members)), JSON, terms.traceparent)
+        return attempts_until_final(self._transport, request, terms, [], read)
 
     def _spool(self) -> Spooler:
         if self._is_closed:

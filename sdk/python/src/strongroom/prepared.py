@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, List
 
 from .errors import Invalid, Violation
 from .events import STREAMS, EventLike, members
-from .identifiers import new_event_id
+from .identifiers import external_event_id, new_event_id
 from .times import now_text, utc_text
 
 OUTCOMES = ("success", "failure", "denied", "unknown")
@@ -31,7 +31,7 @@ def prepare(event: EventLike) -> Prepared:
     """
     found = members(event)
     if found.get("event_id") is None:
-        found["event_id"] = new_event_id()
+        found["event_id"] = _event_id(found)
     if found.get("occurred_at") is None:
         found["occurred_at"] = now_text()
     event_id = found["event_id"]
@@ -85,6 +85,18 @@ def check_shape(prepared: Prepared) -> None:
         violations.append(Violation(None, "actor", "type", "must be an object with a type"))
     if violations:
         raise _invalid(violations)
+
+
+def _event_id(found: Dict[str, Any]) -> str:
+    named = [found.get(name) for name in ("tenant", "source", "external_id")]
+    texts = [name for name in named if isinstance(name, str)]
+    if len(texts) < len(named):
+        return new_event_id()
+    try:
+        return external_event_id(*texts)
+    except UnicodeEncodeError:
+        # A lone surrogate: turning the event into JSON says so.
+        return new_event_id()
 
 
 def _json_value(value: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import Callable, Optional, Sequence, TypeVar
 
 from .answers import Later
@@ -15,6 +17,9 @@ BACK_OFF_SECONDS_MIN = 0.1
 BACK_OFF_SECONDS_MAX = 10.0
 #: An attempt that has less time than this is not worth its connection.
 _ATTEMPT_SECONDS_MIN = 0.05
+
+# https://www.w3.org/TR/trace-context/, version 00; ids of zeros alone are invalid.
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 T = TypeVar("T")
 
@@ -27,36 +32,41 @@ def back_off_seconds(failures: int) -> float:
     return random.uniform(0.0, bound)
 
 
-class Call:
-    """One call of the caller's, over as many attempts as it takes."""
+@dataclass(frozen=True)
+class Terms:
+    """Of one call of the caller's: how long it may take, and in what course it is made."""
 
-    def __init__(
-        self, *, give_up_at: float, event_ids: Sequence[str], abandoned: Optional[threading.Event] = None
-    ) -> None:
-        """`give_up_at` is a time of `time.monotonic()`."""
-        self._give_up_at = give_up_at
-        self._event_ids = event_ids
-        #: Set by whoever no longer waits for the call; no further attempt is begun then.
-        self._abandoned = abandoned or threading.Event()
+    #: A time of `time.monotonic()`.
+    give_up_at: float
+    traceparent: Optional[str] = None
+    #: Set by whoever no longer waits for the answer; no further attempt is begun then.
+    abandoned: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, transport: Transport, request: Request, read: Callable[[Answer], T]) -> T:
-        """What `read` makes of the first final answer. Raises what it raises, or `Unavailable`."""
-        attempts = 0
-        asked = 0.0
-        reason = "there was no time for an attempt"
-        while True:
-            left = self._give_up_at - time.monotonic()
-            if left < _ATTEMPT_SECONDS_MIN or self._abandoned.is_set():
-                raise Unavailable(reason, event_ids=self._event_ids, attempts=attempts)
-            attempts += 1
-            try:
-                return read(transport.attempt(request, give_up_at=self._give_up_at))
-            except Unreachable as unreachable:
-                reason, asked = str(unreachable), 0.0
-            except Later as later:
-                reason, asked = later.reason, later.retry_after_seconds or 0.0
-            left = self._give_up_at - time.monotonic()
-            if asked >= left:
-                raise Unavailable(reason, event_ids=self._event_ids, attempts=attempts)
-            # Jitter never costs the last attempts; what the server asked for does.
-            self._abandoned.wait(asked + min(back_off_seconds(attempts), (left - asked) / 2))
+    def __post_init__(self) -> None:
+        if self.traceparent is not None and not _TRACEPARENT.fullmatch(self.traceparent):
+            raise ValueError("this is no traceparent of W3C Trace Context, version 00")
+
+
+def attempts_until_final(
+    transport: Transport, request: Request, terms: Terms, event_ids: Sequence[str], read: Callable[[Answer], T]
+) -> T:
+    """What `read` makes of the first final answer. Raises what it raises, or `Unavailable`."""
+    attempts = 0
+    asked = 0.0
+    reason = "there was no time for an attempt"
+    while True:
+        left = terms.give_up_at - time.monotonic()
+        if left < _ATTEMPT_SECONDS_MIN or terms.abandoned.is_set():
+            raise Unavailable(reason, event_ids=event_ids, attempts=attempts)
+        attempts += 1
+        try:
+            return read(transport.attempt(request, give_up_at=terms.give_up_at))
+        except Unreachable as unreachable:
+            reason, asked = str(unreachable), 0.0
+        except Later as later:
+            reason, asked = later.reason, later.retry_after_seconds or 0.0
+        left = terms.give_up_at - time.monotonic()
+        if asked >= left:
+            raise Unavailable(reason, event_ids=event_ids, attempts=attempts)
+        # Jitter never costs the last attempts; what the server asked for does.
+        terms.abandoned.wait(asked + min(back_off_seconds(attempts), (left - asked) / 2))

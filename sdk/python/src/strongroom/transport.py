@@ -8,13 +8,17 @@ import socket
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from .connections import ConnectionPool, Lease, Origin
 
 #: Receipts of the largest batch the server takes are below 2 MiB; more is not an answer of Strongroom's.
 ANSWER_BYTES_MAX = 64 << 20
 _REASON_CHARACTERS_MAX = 200
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+EVENTS_PATH = "/v1/events"
 
 
 class Unreachable(Exception):
@@ -45,6 +49,8 @@ class Request:
     path: str
     body: bytes
     content_type: str
+    #: W3C Trace Context: the span in whose course the request is made.
+    traceparent: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,11 @@ class Answer:
     json: Optional[Mapping[str, Any]]
     #: From the `Retry-After` header; `None` without one.
     retry_after_seconds: Optional[float]
+
+
+def ndjson(lines: Iterable[bytes]) -> bytes:
+    """A body of one line for each event: whatever is wrong with one, the server names it by its position."""
+    return b"".join(line + b"\n" for line in lines)
 
 
 class Transport:
@@ -117,12 +128,15 @@ class Transport:
             return answer, is_sent and not response.will_close
 
     def _headers(self, request: Request) -> Dict[str, str]:
-        return {
+        headers = {
             "Authorization": self._token.header(),
             "Content-Type": request.content_type,
             "Accept": "application/json",
             "User-Agent": "strongroom-python",
         }
+        if request.traceparent is not None:
+            headers["traceparent"] = request.traceparent
+        return headers
 
 
 def _left(end_at: float) -> float:

@@ -14,6 +14,8 @@ from .line_file import LineFile
 BATCH_EVENTS_MAX = 1_000
 BATCH_BYTES_MAX = 1 << 20
 
+_BLANK = b" \t\r\n\f"
+
 _NAME = re.compile(r"(audit|discovery|tool)_(\d{4}-\d{2}-\d{2})\.jsonl")
 
 
@@ -21,8 +23,11 @@ _NAME = re.compile(r"(audit|discovery|tool)_(\d{4}-\d{2}-\d{2})\.jsonl")
 class Slice:
     """Lines to be sent, and where the file stands once they are acknowledged."""
 
+    #: Without blank ones, which the server passes over: it would count positions otherwise.
     lines: Tuple[bytes, ...]
     end: int
+    #: Lines of the file, blank ones included.
+    count: int
 
 
 class DayFile:
@@ -68,18 +73,19 @@ class DayFile:
             piece = self._file.read(self.drained, bytes_max)
             lines = piece.split(b"\n")[:-1][:BATCH_EVENTS_MAX]
             if lines:
-                return Slice(tuple(lines), self.drained + sum(len(line) + 1 for line in lines))
+                end = self.drained + sum(len(line) + 1 for line in lines)
+                return Slice(tuple(line for line in lines if line.strip(_BLANK)), end, len(lines))
             bytes_max *= 2
         return None
 
     def note_progress(self, done: Slice) -> None:
         """Writes down that these events need not be sent again. A crash before that only means that they are."""
-        durable.replace(self._progress, b"%d\n" % done.end)
+        durable.replace(self._progress, b"%d" % done.end)
 
     def settle(self, done: Slice) -> None:
         """Passes over events whose progress is written."""
         self.drained = done.end
-        self.pending_events -= len(done.lines)
+        self.pending_events -= done.count
 
     def delete(self) -> None:
         """Removes the file, then its progress."""
@@ -117,11 +123,14 @@ class DayFile:
 
 
 def day_files(directory: Path) -> List[DayFile]:
-    """Those of a directory, oldest day first. Removes what a crash left of replacing files, and progress without a file."""
+    """Those of a directory, oldest day first.
+
+    Removes what a crash left: files that were to replace others, and progress without a file.
+    """
     names = sorted(os.listdir(directory))
     for name in names:
-        is_left_over = name.endswith(".tmp") or (name.endswith(".drained") and name[: -len(".drained")] not in names)
-        if is_left_over and DayFile.names_one(re.sub(r"(\.drained)?(\.tmp)?$", "", name)):
+        is_left_over = name.endswith(".new") or (name.endswith(".drained") and name[: -len(".drained")] not in names)
+        if is_left_over and DayFile.names_one(re.sub(r"(\.drained)?(\.new)?$", "", name)):
             durable.remove(directory / name)
     files = [DayFile(directory / name) for name in names if DayFile.names_one(name)]
     return sorted(files, key=lambda file: (file.day, file.stream))

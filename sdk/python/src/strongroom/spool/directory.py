@@ -12,7 +12,7 @@ from ..errors import SpoolError, SpoolFull, SpoolInUse
 from ..times import today
 from . import durable
 from .day_file import DayFile, Slice, day_files
-from .line_file import LineFile, json_or_none
+from .line_file import LineFile, is_json
 from .settings import Spool
 from .status import Status
 
@@ -210,14 +210,15 @@ def _lock(path: Path) -> int:
 
 def _occurred_at(file: DayFile) -> Optional[str]:
     pending = file.next_slice()
-    first = json_or_none(pending.lines[0]) if pending is not None else None
+    line = pending.lines[0] if pending is not None and pending.lines else b"null"
+    first = json.loads(line) if is_json(line) else None
     time = first.get("occurred_at") if isinstance(first, dict) else None
     return time if isinstance(time, str) else None
 
 
 def _rejected_row(reason: Mapping[str, Any], line: bytes) -> bytes:
     head = json.dumps(reason, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
-    if json_or_none(line) is None:
+    if not is_json(line):
         # Damaged on the disk; kept as a text, because it is still the only copy.
         line = json.dumps(line.decode("utf-8", "replace")).encode("ascii")
     return b'{"reason":' + head + b',"event":' + line + b"}\n"

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any, Deque, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Deque, Dict, List, Mapping, Optional, Tuple
 
 from .. import answers
-from ..answers import Later
 from ..errors import Refused
 from ..retrying import back_off_seconds
-from ..transport import Request, Transport, Unreachable
+from ..transport import EVENTS_PATH, NDJSON, Request, Transport, ndjson
 from .day_file import DayFile, Slice
 from .directory import SpoolDirectory
-
-NDJSON = "application/x-ndjson"
-EVENTS_PATH = "/v1/events"
 
 #: However long a server asks for, draining looks again after this.
 _WAIT_SECONDS_MAX = 300.0
@@ -33,7 +29,7 @@ class _Delivery:
     def __init__(self, file: DayFile, whole: Slice) -> None:
         self.file = file
         self.whole = whole
-        self.waiting: Deque[Lines] = deque([whole.lines])
+        self.waiting: Deque[Lines] = deque([whole.lines] if whole.lines else [])
 
 
 class Drainer:
@@ -132,7 +128,7 @@ class Drainer:
         while delivery.waiting:
             lines = delivery.waiting[0]
             try:
-                answers.receipts(self._transport.attempt(_request(lines)), len(lines))
+                answers.receipts(self._transport.attempt(Request(EVENTS_PATH, ndjson(lines), NDJSON)), len(lines))
                 after: List[Lines] = []
             except Refused as refused:
                 after = self._take_out(file, lines, refused)
@@ -141,7 +137,7 @@ class Drainer:
         self._directory.settle(file, delivery.whole)
         self._last_stream = file.stream
         with self._changed:
-            events = len(delivery.whole.lines)
+            events = delivery.whole.count
             self._settled[file.stream] = self._settled.get(file.stream, 0) + events
             self._changed.notify_all()
 
@@ -164,10 +160,6 @@ class Drainer:
     def _note(self, error: Optional[str]) -> None:
         with self._changed:
             self._last_error = error
-
-
-def _request(lines: Sequence[bytes]) -> Request:
-    return Request(EVENTS_PATH, b"\n".join(lines) + b"\n", NDJSON)
 
 
 def _reason(refused: Refused, position: int) -> Mapping[str, Any]:

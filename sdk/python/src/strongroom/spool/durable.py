@@ -42,7 +42,7 @@ def replace(path: Path, content: bytes) -> None:
 
 def write_beside(path: Path, content: bytes) -> Path:
     """Writes what is to take the place of `path`, durably, and answers where it is."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(path.name + ".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         write_all(descriptor, content)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from . import durable
 
@@ -94,12 +93,13 @@ class LineFile:
 
 
 def is_json(line: bytes) -> bool:
-    """Whether the line is a JSON object."""
-    return isinstance(json_or_none(line), dict)
-
-
-def json_or_none(line: bytes) -> Any:
+    """Whether the line is one JSON value (RFC 8259), as readers in other languages see it."""
     try:
-        return json.loads(line)
+        json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return None
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

@@ -38,7 +38,9 @@ class Spooler:
         """Done once the event is on the disk. Raises `Invalid` for what no server would take."""
         check_shape(prepared)
         if self._process != os.getpid():
-            raise SpoolInUse("the spool was opened before a fork: give each process a client and a directory of its own")
+            raise SpoolInUse(
+                "the spool was opened before a fork: each process needs a client and a directory of its own"
+            )
         return self._writer.enqueue(prepared)
 
     def flush(self, timeout: float) -> bool:
