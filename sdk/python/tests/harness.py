@@ -37,7 +37,7 @@ def binary() -> str:
     found = os.environ.get("STRONGROOM_BINARY")
     if found is None:
         raise RuntimeError("set STRONGROOM_BINARY to the strongroom program, for instance target/debug/strongroom")
-    return found
+    return os.path.abspath(found)
 
 
 class Server:

@@ -14,7 +14,8 @@ from unittest import mock
 
 import strongroom
 from strongroom import Actor, Client, ErrorDetails, Receipt
-from harness import ServerTest, answer_with
+from strongroom.identifiers import external_event_id
+from harness import ServerTest, _Handler, answer_with, pass_on
 
 
 class Appending(ServerTest):
@@ -124,6 +125,29 @@ class Appending(ServerTest):
         assert invalid.request_id is not None
         self.assertIn(invalid.request_id, str(invalid))
         self.assertEqual(self.server.event_ids(self.tenant), [])
+
+    def test_an_event_that_its_source_has_named_is_a_duplicate_when_it_is_delivered_again(self) -> None:
+        event = self.event(0, event_id=None, source="mail", external_id="message-1")
+        first, again = self.client.append(event), self.client.append(event)
+        assert isinstance(first, Receipt) and isinstance(again, Receipt)
+        self.assertEqual((again.seq, again.duplicate), (first.seq, True))
+        self.assertEqual(external_event_id("7", "api", "call-77"), "68171eed-2f95-8cf1-a561-5eb5d981768d")
+
+    def test_the_span_of_the_caller_is_passed_on(self) -> None:
+        traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        seen: List[Any] = []
+
+        def note(handler: _Handler) -> None:
+            seen.append(handler.headers["traceparent"])
+            pass_on(handler)
+
+        proxy = self.proxy(note)
+        with Client(proxy.url, self.server.token) as client:
+            client.append(self.event(0), traceparent=traceparent)
+            for wrong in ("", "00-1-2-01", traceparent.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0" * 32)):
+                with self.assertRaises(ValueError):
+                    client.append(self.event(0), traceparent=wrong)
+        self.assertEqual(seen, [traceparent])
 
     def test_what_has_no_json_form_is_refused_before_it_is_sent(self) -> None:
         proxy = self.proxy()

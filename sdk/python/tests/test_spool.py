@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 import unittest
-from typing import List
+from typing import Any, Dict, List
 from unittest import mock
 
 import strongroom
@@ -223,7 +223,8 @@ class Refusals(SpoolTest):
 
     def test_an_event_that_no_server_would_take_is_refused_before_it_is_spooled(self) -> None:
         client = self.offline()
-        for members in ({"stream": "other"}, {"outcome": "fine"}, {"outcome": None}, {"actor": {}}, {"tenant": ""}):
+        refused: List[Dict[str, Any]] = [{"stream": "other"}, {"outcome": "fine"}, {"outcome": None}, {"actor": {}}]
+        for members in refused + [{"tenant": ""}]:
             with self.subTest(members=members), self.assertRaises(strongroom.Invalid):
                 client.submit(self.event(0, **members))
         with self.assertRaises(strongroom.Invalid):
