@@ -16,11 +16,13 @@ from unittest import mock
 
 import strongroom
 from strongroom import Client, Spool
+from strongroom.spool import durable
 from strongroom.spool.day_file import DayFile
 from strongroom.times import today
-from harness import PATIENCE_SECONDS, free_port, pass_on
+from harness import PATIENCE_SECONDS, free_port, pass_on, until
 from spool_test import SpoolTest
 
+WRITE_BESIDE = durable.write_beside
 PROGRAM = Path(__file__).with_name("spooling_process.py")
 
 
@@ -185,8 +187,9 @@ class Progress(SpoolTest):
         self.assertEqual(self.server.event_ids(self.tenant, "tool"), [f"tool-{self.tenant}"])
 
     def test_a_crash_at_any_step_of_giving_room_back_loses_nothing(self) -> None:
-        steps = ("write_beside", "remove", "put")
-        for step in steps:
+        module = "strongroom.spool.durable."
+        steps = {module + "write_beside": 3, module + "remove": 3, module + "sync_directory": 0, "os.rename": 0}
+        for step, first_sent in steps.items():
             with self.subTest(step=step):
                 self.spool_offline(range(5))
                 file = DayFile(self.file())
@@ -195,18 +198,45 @@ class Progress(SpoolTest):
                 first = type(done)(done.lines[:3], sum(len(line) + 1 for line in done.lines[:3]), 3)
                 file.note_progress(first)
                 file.settle(first)
-                with mock.patch(f"strongroom.spool.durable.{step}", side_effect=_crash):
+                with mock.patch(step, side_effect=_crash):
                     with self.assertRaises(_Crash):
                         file.reclaim()
                 file.close()
                 self.drain().close()
                 held = self.server.event_ids(self.tenant)
                 # What had been acknowledged was never sent here, so it is there only where it is sent again.
-                self.assertEqual(held, self.event_ids(range(0 if step == "put" else 3, 5)))
+                self.assertEqual(held, self.event_ids(range(first_sent, 5)))
                 ServerTestTenant.renew(self)
 
 
 class Disks(SpoolTest):
+    def test_a_file_whose_name_may_not_survive_a_crash_takes_no_more_events(self) -> None:
+        self.spool_offline(range(2))
+        file = DayFile(self.file())
+        self.addCleanup(file.close)
+        with mock.patch("strongroom.spool.durable.sync_directory", side_effect=[OSError(errno.EIO, "no")]):
+            with self.assertRaises(OSError):
+                file.reclaim()
+        with self.assertRaises(OSError):
+            file.append([b"{}"])
+        self.assertEqual(self.file().read_bytes().count(b"\n"), 2)
+
+    def test_room_that_cannot_be_given_back_is_told_and_loses_no_count(self) -> None:
+        self.spool_offline(range(4))
+        with mock.patch("strongroom.spool.durable.write_beside", side_effect=_fail_beside) as beside:
+            client = self.client(bytes_max=100)
+            self.assertTrue(client.flush(PATIENCE_SECONDS))
+            until(lambda: client.status().last_error, "the rewriting that fails")
+            self.assertEqual(client.status().pending_events, 0)
+            self.assertGreater(client.status().bytes_on_disk, 0)
+        self.assertGreaterEqual(beside.call_count, 2)
+        client.close()
+        client = self.client(bytes_max=self.file().stat().st_size + 400)
+        client.submit(self.event(4))
+        self.assertTrue(client.flush(PATIENCE_SECONDS))
+        until(lambda: client.status().bytes_on_disk == 0, "the room")
+        self.assert_ledger_holds(range(5))
+
     def test_an_event_that_could_not_be_synced_is_not_answered_and_not_sent(self) -> None:
         client = self.offline()
         client.submit(self.event(0))
@@ -255,6 +285,13 @@ class Disks(SpoolTest):
         with self.assertRaises(ValueError):
             Spool(self.spool, bytes_max=0)
         self.assertEqual(len(today()), 10)
+
+
+def _fail_beside(path: Path, content: bytes) -> Path:
+    """Progress can be written, and a file of events cannot be rewritten."""
+    if path.suffix == ".drained":
+        return WRITE_BESIDE(path, content)
+    raise OSError(errno.ENOSPC, "no space left")
 
 
 class _Crash(BaseException):

@@ -60,6 +60,7 @@ class Client:
         self._transport = Transport(self._origin, Token(given), self._pool, attempt_seconds=attempt_timeout)
         self._spooler = None if spool is None else Spooler(spool, self._transport)
         self._is_closed = False
+        self._is_settled = True
         # A client that is dropped without being closed loses nothing, and leaves no thread and no lock behind.
         self._finalizer = weakref.finalize(self, _release, self._spooler, self._pool)
         self._finalizer.atexit = False
@@ -140,11 +141,11 @@ class Client:
         Answers whether the spool is empty; what is left in it goes on with the next client.
         """
         self._is_closed = True
-        if not self._finalizer.detach():
-            return True
-        is_settled = True if self._spooler is None else self._spooler.close(timeout)
-        self._pool.close()
-        return is_settled
+        if self._finalizer.detach():
+            if self._spooler is not None:
+                self._is_settled = self._spooler.close(timeout)
+            self._pool.close()
+        return self._is_settled
 
     # What the asynchronous client shares.
 

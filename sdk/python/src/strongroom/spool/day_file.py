@@ -66,9 +66,8 @@ class DayFile:
         self._file.append(b"".join(line + b"\n" for line in lines))
         self.pending_events += len(lines)
 
-    def next_slice(self) -> Optional[Slice]:
-        """The oldest events that are not acknowledged; one alone may be larger than a batch."""
-        bytes_max = BATCH_BYTES_MAX
+    def next_slice(self, bytes_max: int = BATCH_BYTES_MAX) -> Optional[Slice]:
+        """The oldest events that are not acknowledged; one alone may be larger than `bytes_max`."""
         while not self.is_drained:
             piece = self._file.read(self.drained, bytes_max)
             lines = piece.split(b"\n")[:-1][:BATCH_EVENTS_MAX]
@@ -101,11 +100,22 @@ class DayFile:
         """
         rest = self._file.read(self.drained, self._file.size - self.drained)
         # What is most likely to fail comes before anything has changed.
-        temporary = durable.write_beside(self.path, rest)
-        durable.remove(self._progress)
-        durable.put(temporary, self.path)
-        whole, self._file, self.drained = self._file, LineFile(self.path), 0
+        renewed = LineFile(durable.write_beside(self.path, rest))
+        try:
+            durable.remove(self._progress)
+            os.rename(renewed.path, self.path)
+        except BaseException:
+            renewed.close()
+            raise
+        # From here on the name means the new file, and what is appended to the old one is lost.
+        renewed.path = self.path
+        whole, self._file, self.drained = self._file, renewed, 0
         whole.close()
+        try:
+            durable.sync_directory(self.path.parent)
+        except OSError:
+            renewed.refuse_appends()
+            raise
 
     def close(self) -> None:
         self._file.close()

@@ -22,6 +22,10 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 
+#: Most events are shorter than this.
+_FIRST_LINE_BYTES = 4 << 10
+
+
 class SpoolDirectory:
     """Files by stream and day. Safe for one thread that appends, one that drains and any that ask for the status."""
 
@@ -97,15 +101,21 @@ class SpoolDirectory:
             return None if file is None or found is None else (file, found)
 
     def settle(self, file: DayFile, done: Slice) -> None:
-        """Moves the progress on, and gives room back."""
+        """Moves the progress on."""
         with self._draining:
             self._check_usable()
             file.note_progress(done)
             with self._lock:
                 file.settle(done)
-                self._delete_drained()
+
+    def give_room_back(self) -> None:
+        """Deletes drained files of earlier days, and rewrites those of which most is drained."""
+        with self._draining, self._lock:
+            self._check_usable()
+            self._delete_drained()
+            for file in self._all():
                 # Copying costs less than what it frees, so that room is given back at a bounded price.
-                if file.drained * 2 >= file.size and file.drained * 8 >= self.bytes_max and file in self._all():
+                if file.drained * 2 >= file.size and file.drained * 8 >= self.bytes_max:
                     file.reclaim()
 
     def reject(self, file: DayFile, refused: List[Tuple[Mapping[str, Any], bytes]]) -> None:
@@ -209,7 +219,7 @@ def _lock(path: Path) -> int:
 
 
 def _occurred_at(file: DayFile) -> Optional[str]:
-    pending = file.next_slice()
+    pending = file.next_slice(_FIRST_LINE_BYTES)
     line = pending.lines[0] if pending is not None and pending.lines else b"null"
     first = json.loads(line) if is_json(line) else None
     time = first.get("occurred_at") if isinstance(first, dict) else None

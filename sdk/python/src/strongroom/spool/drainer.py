@@ -108,11 +108,15 @@ class Drainer:
             if self._delivery is None:
                 found = self._directory.next_slice(self._last_stream)
                 if found is None:
+                    # Again here: an error of it must not pass unseen because nothing else is to be done.
+                    self._directory.give_room_back()
+                    self._failures = 0
                     self._note(None)
                     return None
                 self._delivery = _Delivery(*found)
             self._deliver(self._delivery)
             self._delivery = None
+            self._directory.give_room_back()
         except Exception as error:
             # Whatever it is, the events are on the disk, and the thread must be there when it is over.
             self._failures += 1

@@ -37,7 +37,8 @@ def write_all(descriptor: int, content: bytes) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Puts a file in place whole: a crash leaves the old content or the new one."""
-    put(write_beside(path, content), path)
+    os.rename(write_beside(path, content), path)
+    sync_directory(path.parent)
 
 
 def write_beside(path: Path, content: bytes) -> Path:
@@ -50,12 +51,6 @@ def write_beside(path: Path, content: bytes) -> Path:
     finally:
         os.close(descriptor)
     return temporary
-
-
-def put(temporary: Path, path: Path) -> None:
-    """Renames, durably."""
-    os.rename(temporary, path)
-    sync_directory(path.parent)
 
 
 def remove(path: Path) -> None:

@@ -18,13 +18,13 @@ class LineFile:
         """Opens the file, made empty and durably if it is not there, and cuts a torn last line off."""
         self.path = path
         self._is_broken = False
-        is_new = not path.exists()
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            if is_new:
-                durable.sync_directory(path.parent)
             #: Bytes that are known to be on the disk; all of them whole lines.
             self.size = os.fstat(self.descriptor).st_size
+            if self.size == 0:
+                # It may be new, or be left by an attempt that got no further than this.
+                durable.sync_directory(path.parent)
             self.is_torn = self._cut_torn_line()
         except BaseException:
             os.close(self.descriptor)
@@ -66,8 +66,14 @@ class LineFile:
             offset += len(piece)
         return count
 
+    def refuse_appends(self) -> None:
+        """For a file of which nobody knows whether its name survives a crash."""
+        self._is_broken = True
+
     def close(self) -> None:
-        os.close(self.descriptor)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
     def _cut_torn_line(self) -> bool:
         if self.size == 0:
