@@ -131,7 +131,7 @@ class Appending(ServerTest):
         first, again = self.client.append(event), self.client.append(event)
         assert isinstance(first, Receipt) and isinstance(again, Receipt)
         self.assertEqual((again.seq, again.duplicate), (first.seq, True))
-        self.assertEqual(external_event_id("7", "api", "call-77"), "68171eed-2f95-8cf1-a561-5eb5d981768d")
+        self.assertEqual(external_event_id("7", "github", "delivery-1"), "565e6c8d-868c-8bb7-93a7-bab87aa530ad")
 
     def test_the_span_of_the_caller_is_passed_on(self) -> None:
         traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -15,7 +15,7 @@ import strongroom
 from strongroom import Client, Receipt, Spool, Spooled
 from strongroom.spool import durable
 from strongroom.times import today
-from harness import PATIENCE_SECONDS, answer_with, lose_answer, lose_request, pass_on, until
+from harness import PATIENCE_SECONDS, answer_text, answer_with, lose_answer, lose_request, pass_on, until
 from spool_test import SpoolTest
 
 
@@ -200,9 +200,26 @@ class Refusals(SpoolTest):
     def test_a_batch_that_is_too_large_as_a_whole_is_halved(self) -> None:
         self.spool_offline(range(5))
         proxy = self.proxy(answer_with(413, "too_large"))
-        self.assertTrue(self.client(proxy.url).flush(PATIENCE_SECONDS))
+        client = self.client(proxy.url)
+        self.assertTrue(client.flush(PATIENCE_SECONDS))
+        client.close()
         self.assertEqual([body.count(b"\n") for body in proxy.bodies], [5, 2, 3])
-        self.assert_ledger_holds(range(5))
+        self.spool_offline(range(5, 6))
+        proxy.bodies.clear()
+        proxy.faults.append(answer_text(413, "<html>nginx</html>"))
+        client = self.client(proxy.url)
+        self.assertTrue(client.flush(PATIENCE_SECONDS), "a proxy's own bound is no event's fault")
+        self.assertEqual([body.count(b"\n") for body in proxy.bodies], [1, 1])
+        self.assertEqual(client.status().rejected_events, 0)
+        self.assert_ledger_holds(range(6))
+
+    def test_an_event_that_is_refused_alone_without_a_position_is_put_aside(self) -> None:
+        self.spool_offline(range(2))
+        conflict = answer_with(409, "conflict")
+        proxy = self.proxy(conflict, conflict)
+        self.assertTrue(self.client(proxy.url).flush(PATIENCE_SECONDS))
+        self.assertEqual([row["event"]["event_id"] for row in self.rejected()], [f"{self.tenant}-0"])
+        self.assertEqual(self.server.event_ids(self.tenant), [f"{self.tenant}-1"])
 
     def test_what_is_not_the_events_fault_holds_everything_up_and_says_so(self) -> None:
         self.spool_offline(range(2))

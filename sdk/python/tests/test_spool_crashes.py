@@ -141,7 +141,7 @@ class Torn(SpoolTest):
         self.assertEqual(self.server.event_ids(self.tenant), [f"{self.tenant}-{number}" for number in (0, 2)])
         (row,) = self.rejected()
         self.assertEqual(row["event"], damaged.rstrip(b"\n").decode("utf-8", "replace"))
-        self.assertEqual(row["reason"]["code"], "malformed")
+        self.assertEqual(row["reason"]["code"], "spool_line_damaged")
         self.assertEqual(client.status().pending_events, 0)
 
 

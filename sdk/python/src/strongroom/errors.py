@@ -73,7 +73,7 @@ class Refused(StrongroomError):
         request_id: Optional[str] = None,
         details: Sequence[Violation] = (),
     ) -> None:
-        #: Stable code, such as `event_invalid`.
+        #: Stable code, such as `event_invalid`; `http_<status>` for an answer that is not Strongroom's.
         self.code = code
         self.message = message
         #: HTTP status; `None` when the client itself refused.
@@ -82,6 +82,11 @@ class Refused(StrongroomError):
         self.request_id = request_id
         self.details: Tuple[Violation, ...] = tuple(details)
         super().__init__(self._text())
+
+    @property
+    def is_strongrooms(self) -> bool:
+        """Whether it was Strongroom that refused, and not a proxy or another server in its place."""
+        return not self.code.startswith("http_")
 
     def _text(self) -> str:
         parts: List[str] = [f"{self.code}: {self.message}"]

@@ -12,12 +12,15 @@ from ..retrying import back_off_seconds
 from ..transport import EVENTS_PATH, NDJSON, Request, Transport, ndjson
 from .day_file import DayFile, Slice
 from .directory import SpoolDirectory
+from .line_file import is_json
 
 #: However long a server asks for, draining looks again after this.
 _WAIT_SECONDS_MAX = 300.0
-#: Final answers that may be the events' fault.
-_OF_EVENTS = frozenset({400, 403, 409, 413, 422})
-#: Those that are, even when they do not say of which.
+#: Final answers that are the fault of the events they name by position.
+_OF_EVENTS = frozenset({400, 409, 413, 422})
+#: The codes of 403 of which the same holds.
+_FORBIDDEN_EVENTS = frozenset({"forbidden", "tenant_forbidden"})
+#: Those that are some event's fault, even when they do not say whose. A 400 is not: the server names what is no JSON.
 _OF_SOME_EVENT = frozenset({409, 413, 422})
 
 Lines = Tuple[bytes, ...]
@@ -151,22 +154,28 @@ class Drainer:
         """
         named = {detail.position for detail in refused.details}
         positions = [position for position in range(len(lines)) if position in named]
-        if refused.status in _OF_EVENTS and positions:
-            self._directory.reject(file, [(_reason(refused, position), lines[position]) for position in positions])
+        is_forbidden = refused.status == 403 and refused.code in _FORBIDDEN_EVENTS
+        if positions and (refused.status in _OF_EVENTS or is_forbidden):
+            self._directory.reject(file, [(_reason(refused, at, lines[at]), lines[at]) for at in positions])
             return [tuple(line for position, line in enumerate(lines) if position not in named)]
         if refused.status not in _OF_SOME_EVENT:
             raise refused
-        if len(lines) == 1:
-            self._directory.reject(file, [(_reason(refused, 0), lines[0])])
-            return []
-        return [lines[: len(lines) // 2], lines[len(lines) // 2 :]]
+        if len(lines) > 1:
+            return [lines[: len(lines) // 2], lines[len(lines) // 2 :]]
+        if not refused.is_strongrooms:
+            # A proxy's bound on bodies, for instance: somebody can raise it, and the event is fine.
+            raise refused
+        self._directory.reject(file, [(_reason(refused, 0, lines[0]), lines[0])])
+        return []
 
     def _note(self, error: Optional[str]) -> None:
         with self._changed:
             self._last_error = error
 
 
-def _reason(refused: Refused, position: int) -> Mapping[str, Any]:
+def _reason(refused: Refused, position: int, line: bytes) -> Mapping[str, Any]:
+    if not is_json(line):
+        return {"code": "spool_line_damaged", "message": "the line was damaged on the disk", "details": []}
     details = [
         {"member": detail.member, "rule": detail.rule, "message": detail.message}
         for detail in refused.details
