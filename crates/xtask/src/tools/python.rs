@@ -1,4 +1,5 @@
-//! A Python environment for the tests that check an archive with stock tools instead of with our own code.
+//! A Python environment for the tests that check an archive with stock tools instead of with our own code, and for the
+//! tests of the Python client.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,9 @@ use crate::workspace::Workspace;
 /// The environment variable by which tests find the interpreter.
 pub(crate) const VARIABLE: &str = "STRONGROOM_TEST_PYTHON";
 
-/// What is installed, exactly. `cryptography` verifies the Ed25519 signatures of manifests and checkpoints.
-const PACKAGES: [&str; 1] = ["cryptography==50.0.2"];
+/// What is installed, exactly. `cryptography` verifies the Ed25519 signatures of manifests and checkpoints, and makes the
+/// certificates for the client's tests; `mypy` checks the client's types.
+const PACKAGES: [&str; 2] = ["cryptography==50.0.2", "mypy==2.4.1"];
 
 /// The interpreter of the environment under the target directory, made if it is not there or holds other versions.
 pub(crate) fn interpreter(workspace: &Workspace) -> Result<PathBuf, Failure> {
