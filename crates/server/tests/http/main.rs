@@ -2,7 +2,9 @@
 
 mod access;
 mod append;
+mod compressed;
 mod harness;
 mod lifecycle;
 mod search;
+mod tokens;
 mod verification;
