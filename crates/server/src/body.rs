@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
@@ -94,7 +94,9 @@ async fn arrive(
     let announced: Option<usize> =
         headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|bytes| bytes > bytes_max) {
-        return Err(refuse(chunks, bytes_max).await);
+        // Whoever waits to be asked for the body reads the answer anyway; reading on would ask for it.
+        let is_waiting = headers.contains_key(EXPECT);
+        return Err(if is_waiting { too_large(bytes_max) } else { refuse(chunks, bytes_max).await });
     }
     let mut bytes = BytesMut::with_capacity(announced.unwrap_or_default().min(bytes_max));
     let mut held: Option<OwnedSemaphorePermit> = None;
@@ -117,6 +119,10 @@ async fn refuse(mut chunks: BodyDataStream, bytes_max: usize) -> Failure {
             break;
         }
     }
+    too_large(bytes_max)
+}
+
+fn too_large(bytes_max: usize) -> Failure {
     Failure::too_large(format!("the body may have at most {bytes_max} bytes; nothing was stored"))
 }
 

@@ -5,6 +5,7 @@ mod append;
 mod compressed;
 mod harness;
 mod lifecycle;
+mod malformed;
 mod search;
 mod tokens;
 mod verification;

@@ -6,7 +6,7 @@ use crate::workplace::Workplace;
 /// The newest of the ledger's own entries.
 fn newest_own(place: &Workplace) -> Value {
     let found = place.run(&["search", "--tenant", "_strongroom", "--limit", "1", "--json"]).succeeds();
-    found.json_lines().remove(0)
+    found.json()["entries"][0].clone()
 }
 
 fn listed(place: &Workplace) -> Vec<Value> {
