@@ -47,19 +47,19 @@ impl Coding {
 
     /// Undoes the coding: at most `bytes_max` bytes come out. What went in is let go of when all is out.
     pub(crate) fn decode(self, body: Bounded, bytes_max: usize, room: &BodyRoom) -> Result<Bounded, Failure> {
-        let mut decoded = Decoded { coding: self, bytes_max, room, bytes: BytesMut::new(), held: None };
+        let mut output = Decoded { coding: self, bytes_max, room, bytes: BytesMut::new(), held: None };
         match self {
             Self::Identity => return Ok(body),
-            Self::Gzip => decoded.read(MultiGzDecoder::new(&body.bytes[..]))?,
+            Self::Gzip => output.read(MultiGzDecoder::new(&body.bytes[..]))?,
             Self::Zstd => {
-                let unusable = |error| decoded.unusable(&error);
+                let unusable = |error| output.unusable(&error);
                 let mut decoder =
                     zstd::stream::read::Decoder::with_buffer(&body.bytes[..]).map_err(unusable)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(unusable)?;
-                decoded.read(decoder)?;
+                output.read(decoder)?;
             }
         }
-        Ok(Bounded { bytes: decoded.bytes.freeze(), room: decoded.held })
+        Ok(Bounded { bytes: output.bytes.freeze(), room: output.held })
     }
 
     fn as_str(self) -> &'static str {

@@ -221,8 +221,8 @@ pub(crate) struct TokenCreateArguments {
     #[arg(long, value_name = "N")]
     pub(crate) name: String,
 
-    /// What it may do: writer, auditor, admin or super_admin
-    #[arg(long, value_name = "R")]
+    /// What it may do
+    #[arg(long, value_name = "writer|auditor|admin|super_admin")]
     pub(crate) role: engine::Role,
 
     /// The one tenant it is bound to; auditors and admins need one
