@@ -24,7 +24,6 @@ use crate::plan::{Keyed, Placed, PlanHead, Work, plan};
 use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::sequencer::{Answer, Appended, Queued, Receipt, Sequencer};
-use crate::token::{CreatedToken, NewToken, TokenRow, fingerprint, secret_text};
 use crate::verify::{VerifyOptions, VerifyReport};
 
 /// The queue's byte budget is counted in units of this size, because a semaphore counts in 32 bits.
@@ -70,6 +69,8 @@ pub(crate) struct EngineInner {
     pub(crate) staging: PathBuf,
     /// Held by the archive run under way.
     pub(crate) archiving: tokio::sync::Mutex<()>,
+    /// Held while a token is revoked: whether it is the last of its kind is read before it is written.
+    pub(crate) revoking: tokio::sync::Mutex<()>,
     /// Sealing a segment and pruning it exclude each other: both decide whether its index is wanted.
     pub(crate) segment_changes: Arc<tokio::sync::Mutex<()>>,
     queue: Mutex<Option<mpsc::UnboundedSender<Queued>>>,
@@ -165,6 +166,7 @@ impl Engine {
             signer: parts.signer,
             staging: parts.staging,
             archiving: tokio::sync::Mutex::new(()),
+            revoking: tokio::sync::Mutex::new(()),
             segment_changes,
             queue: Mutex::new(Some(queue)),
             budget: Arc::new(budget),
@@ -334,37 +336,6 @@ impl Engine {
     /// Signs the tree as it is now and answers the newest checkpoint.
     pub async fn checkpoint(&self) -> Result<SignedCheckpoint> {
         self.inner.checkpointer.sign().await
-    }
-
-    /// Makes an API token; its secret is in the answer and nowhere else.
-    pub async fn create_token(&self, new: NewToken, actor: &Actor) -> Result<CreatedToken> {
-        let now = self.ledger().now();
-        let expires_at = match new.days {
-            None => None,
-            Some(days) => Some(now.checked_add_days(i64::from(days)).ok_or_else(|| {
-                Error::new(ErrorKind::Invalid, format!("{days} days from now is no date: give fewer days"))
-            })?),
-        };
-        let secret = secret_text(self.random());
-        let (key, hash) = fingerprint(&secret);
-        let row = TokenRow {
-            id: format!("tok_{}", merkle::Hash(self.random())).chars().take(20).collect(),
-            name: new.name,
-            role: new.role,
-            tenant: new.tenant,
-            created_at: now,
-            expires_at,
-            sha256: merkle::Hash(hash).to_string(),
-        };
-        let body = serde_json::to_string(&row).map_err(|error| {
-            Error::with_source(ErrorKind::Internal, "a token row cannot be written", error)
-        })?;
-        let details =
-            json!({ "name": row.name, "role": row.role, "tenant": row.tenant, "expires_at": expires_at });
-        let changes = vec![RowChange::Put(Table::Token, Row { key, body })];
-        self.state_change("token.created", actor, ("token", &row.id), details, changes, None).await?;
-        let TokenRow { id, name, role, tenant, .. } = row;
-        Ok(CreatedToken { id, name, role, tenant, expires_at, token: secret })
     }
 
     /// Checks the whole ledger, and records when that was.

@@ -27,6 +27,7 @@ mod sequencer;
 mod show;
 mod tail;
 mod token;
+mod tokens;
 mod verify;
 
 pub use actor::Actor;
@@ -44,7 +45,7 @@ pub use search::SearchPage;
 pub use sequencer::{Appended, Receipt};
 pub use show::ShownEntry;
 pub use store::Order;
-pub use token::{CreatedToken, NewToken, Principal, Role};
+pub use token::{CreatedToken, LastSuperAdmin, NewToken, Principal, Role, TokenSummary};
 pub use verify::{Finding, VerifyOptions, VerifyReport, VerifySubject, verify};
 
 /// Entries in a segment: the unit of indexing and dropping, and a full level-1 tile of the tree.

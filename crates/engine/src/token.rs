@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use event::Timestamp;
+use event::{Limits, RESERVED_TENANT, Timestamp, Violation, rule};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -60,17 +60,68 @@ impl FromStr for Role {
     }
 }
 
+/// Characters of a token's name.
+const NAME_CHARACTERS_MAX: usize = 128;
+
+/// Days that a token may live: as many as the hot window at its longest.
+const DAYS_MAX: u32 = 36_500;
+
 /// A token to be made.
 #[derive(Debug, Clone)]
 pub struct NewToken {
-    /// What people call it.
+    /// What people call it: 1 to 128 characters, none of them a control character.
     pub name: String,
     /// What it may do.
     pub role: Role,
-    /// The one tenant it is bound to, or none.
+    /// The one tenant it is bound to, or none. Auditors and admins need one: without it there is nothing they may see.
     pub tenant: Option<String>,
-    /// Days until it expires, or never.
+    /// Days until it expires, 1 to 36,500, or never.
     pub days: Option<u32>,
+}
+
+impl NewToken {
+    /// Everything that is wrong with it, by member.
+    pub(crate) fn violations(&self, limits: &Limits) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        let characters = self.name.chars().count();
+        if characters == 0 {
+            violations.push(Violation::new("name", rule::EMPTY, "is empty; say what the token is for"));
+        } else if characters > NAME_CHARACTERS_MAX {
+            let message =
+                format!("is {characters} characters long; at most {NAME_CHARACTERS_MAX} are accepted");
+            violations.push(Violation::new("name", rule::TOO_LONG, message));
+        }
+        if self.name.chars().any(char::is_control) {
+            let message = "has a control character, which no name may have";
+            violations.push(Violation::new("name", rule::CONTROL_CHARACTER, message));
+        }
+        violations.extend(self.tenant_violation(limits));
+        if let Some(days) = self.days.filter(|days| !(1..=DAYS_MAX).contains(days)) {
+            let message = format!(
+                "is {days}; 1 to {DAYS_MAX} are accepted, or leave it out for a token that never expires"
+            );
+            violations.push(Violation::new("days", rule::INTEGER_RANGE, message));
+        }
+        violations
+    }
+
+    fn tenant_violation(&self, limits: &Limits) -> Option<Violation> {
+        match self.tenant.as_deref() {
+            None if matches!(self.role, Role::Auditor | Role::Admin) => {
+                let role = self.role;
+                let message = format!(
+                    "is missing and is required: the role {role} sees one tenant, and without it none"
+                );
+                Some(Violation::new("tenant", rule::REQUIRED, message))
+            }
+            None => None,
+            Some(RESERVED_TENANT) if self.role == Role::Writer => {
+                let message = "is the ledger's own, which nobody else writes; use another";
+                Some(Violation::new("tenant", rule::CHOICE, message))
+            }
+            Some(tenant) => event::identifier_violation("tenant", tenant, limits),
+        }
+    }
 }
 
 /// A token that was just made: the only time that its secret is seen.
@@ -96,6 +147,45 @@ impl fmt::Debug for CreatedToken {
     }
 }
 
+/// A token as it is listed: nothing that its secret could be found by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenSummary {
+    /// Names it for revoking.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The one tenant it is bound to, or none.
+    pub tenant: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working, or never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked, if it was. It stays listed: an auditor wants to see what could once be done.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl TokenSummary {
+    /// Whether it works at a time.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        is_valid(self.revoked_at, self.expires_at, now)
+    }
+}
+
+fn is_valid(revoked_at: Option<Timestamp>, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    revoked_at.is_none() && expires_at.is_none_or(|expires_at| now < expires_at)
+}
+
+/// What becomes of the last token that may do everything, when it is to be revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastSuperAdmin {
+    /// It is refused: over the network nobody could make another afterwards.
+    Keep,
+    /// It is revoked: whoever has the data directory makes another without a token.
+    Revoke,
+}
+
 /// Who a valid token speaks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -109,6 +199,19 @@ pub struct Principal {
     pub tenant: Option<String>,
 }
 
+impl Principal {
+    /// Whether this bearer may make, see and revoke tokens of this role and tenant: those of its own tenant, and
+    /// nothing above its own role; all of them only where a `super_admin` is bound to no tenant.
+    pub fn manages(&self, role: Role, tenant: Option<&str>) -> bool {
+        let is_super = self.role == Role::SuperAdmin;
+        let within = match self.tenant.as_deref() {
+            None => is_super,
+            own => tenant == own,
+        };
+        self.role.may(Role::Admin) && within && (is_super || role != Role::SuperAdmin)
+    }
+}
+
 /// A token's row. Its key is the first half of the secret's hash, so that it is found without reading them all.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct TokenRow {
@@ -120,6 +223,9 @@ pub(crate) struct TokenRow {
     pub(crate) expires_at: Option<Timestamp>,
     /// Hex SHA-256 of the secret.
     pub(crate) sha256: String,
+    /// Absent from rows of tokens that were never revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revoked_at: Option<Timestamp>,
 }
 
 const PREFIX: &str = "sr_";
@@ -145,18 +251,30 @@ pub(crate) fn fingerprint(secret: &str) -> (String, [u8; 32]) {
 }
 
 impl TokenRow {
-    /// Whether this row is of the secret with this hash, compared in constant time, and not expired.
+    /// Whether this row is of the secret with this hash, compared in constant time, and neither expired nor revoked.
     pub(crate) fn accepts(&self, hash: [u8; 32], now: Timestamp) -> bool {
         use subtle::ConstantTimeEq as _;
         let expected = merkle::Hash(hash).to_string();
         let equal: bool = expected.as_bytes().ct_eq(self.sha256.as_bytes()).into();
-        equal && self.expires_at.is_none_or(|expires_at| now < expires_at)
+        equal && is_valid(self.revoked_at, self.expires_at, now)
+    }
+
+    pub(crate) fn summary(&self) -> TokenSummary {
+        TokenSummary {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            role: self.role,
+            tenant: self.tenant.clone(),
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            revoked_at: self.revoked_at,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Role, secret_text};
+    use super::{Principal, Role, secret_text};
 
     #[test]
     fn a_secret_is_base64url_of_its_bytes() {
@@ -172,5 +290,27 @@ mod tests {
         assert_eq!(may(Role::Auditor), [false, true, false, false]);
         assert_eq!(may(Role::Admin), [false, true, true, false]);
         assert_eq!(may(Role::SuperAdmin), [true; 4]);
+    }
+
+    #[test]
+    fn g1_tokens_are_managed_within_the_tenant_and_not_above_the_role() {
+        let may = |role, own: Option<&str>, asked, tenant| {
+            let principal =
+                Principal { id: "1".into(), name: "n".into(), role, tenant: own.map(str::to_owned) };
+            principal.manages(asked, tenant)
+        };
+        for asked in [Role::Writer, Role::Auditor, Role::Admin] {
+            assert!(may(Role::Admin, Some("7"), asked, Some("7")), "{asked}");
+            assert!(!may(Role::Admin, Some("7"), asked, Some("8")), "{asked}");
+            assert!(!may(Role::Admin, Some("7"), asked, None), "{asked}");
+            assert!(!may(Role::Admin, None, asked, None), "{asked}");
+            assert!(may(Role::SuperAdmin, None, asked, Some("8")), "{asked}");
+        }
+        assert!(!may(Role::Admin, Some("7"), Role::SuperAdmin, Some("7")));
+        assert!(may(Role::SuperAdmin, Some("7"), Role::SuperAdmin, Some("7")));
+        assert!(!may(Role::SuperAdmin, Some("7"), Role::SuperAdmin, None));
+        assert!(may(Role::SuperAdmin, None, Role::SuperAdmin, None));
+        assert!(!may(Role::Writer, Some("7"), Role::Writer, Some("7")));
+        assert!(!may(Role::Auditor, Some("7"), Role::Auditor, Some("7")));
     }
 }

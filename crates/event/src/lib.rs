@@ -38,6 +38,7 @@ pub use limits::Limits;
 pub use malformed::malformed;
 pub use retention::{HotDays, RetainDays, RetentionError};
 pub use term::{Field, Terms, term};
+pub use text_rules::identifier_violation;
 pub use timestamp::{Day, Timestamp, TimestampError};
 pub use violation::{VIOLATIONS_MAX, Violation, rule};
 

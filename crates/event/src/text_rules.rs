@@ -1,6 +1,7 @@
 //! Rules for single texts.
 
-use crate::violation::rule;
+use crate::Limits;
+use crate::violation::{Violation, rule};
 
 /// An identifier is not empty, not longer than the limit and free of control characters (C0, DEL, C1): it is compared,
 /// printed on terminals and put into file names.
@@ -23,6 +24,12 @@ pub(crate) fn identifier(text: &str, bytes_max: usize) -> Result<(), (&'static s
         ));
     }
     Ok(())
+}
+
+/// What is wrong with `text` as an identifier, as a violation of `member`.
+pub fn identifier_violation(member: &str, text: &str, limits: &Limits) -> Option<Violation> {
+    let (rule, message) = identifier(text, limits.identifier_bytes_max).err()?;
+    Some(Violation::new(member, rule, message))
 }
 
 pub(crate) fn too_long(bytes: usize, bytes_max: usize) -> String {

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::Response;
-use engine::{Principal, Role};
+use engine::{Actor, Principal, Role};
 use event::{Field, Filter};
 
 use crate::failure::Failure;
@@ -28,6 +28,16 @@ impl Caller {
     /// The one tenant this caller may see and write; `None` for all of them.
     pub(crate) fn tenant(&self) -> Option<&str> {
         self.0.tenant.as_deref()
+    }
+
+    /// Whoever the token speaks for.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.0
+    }
+
+    /// Who the ledger's own entries name for what this caller does: the token, by its id. Names are not unique.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::service(&self.0.id)
     }
 
     /// Holds a search to the caller's tenant. Another tenant is not there, as far as this caller is told.

@@ -1,13 +1,13 @@
 //! From a body to events: one JSON object, an array of them, or one a line.
 
-use std::fmt;
+mod split;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use event::{Event, Limits, Timestamp, Violation, rule};
-use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 
+use self::split::{Split, split, trim};
 use crate::failure::{DETAILS_MAX, Failure};
 
 /// How a body holds its events.
@@ -102,48 +102,35 @@ fn too_many(events_max: usize) -> Failure {
 }
 
 fn lines(body: &[u8], events_max: usize) -> Result<Vec<&[u8]>, Failure> {
-    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let lines = body.split(|byte| *byte == b'\n').map(trim).filter(|line| !line.is_empty());
     let lines: Vec<&[u8]> = lines.take(events_max + 1).collect();
     if lines.len() > events_max { Err(too_many(events_max)) } else { Ok(lines) }
 }
 
 /// The bytes of each item of an array; anything but an array is one item.
 fn items(body: &[u8], events_max: usize) -> Result<Vec<&[u8]>, Failure> {
-    if !body.trim_ascii_start().starts_with(b"[") {
+    if !trim(body).starts_with(b"[") {
         return Ok(vec![body]);
     }
-    let mut found = Items { events_max, items: Vec::new() };
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let read = deserializer.deserialize_seq(&mut found).and_then(|()| deserializer.end());
-    match read {
-        _ if found.items.len() > events_max => Err(too_many(events_max)),
-        Ok(()) => Ok(found.items),
-        Err(error) => Err(Failure::malformed(format!("the body {}", event::malformed(body, &error).message))),
-    }
-}
-
-/// Collects an array's items without reading more of them than a batch may have.
-struct Items<'a> {
-    events_max: usize,
-    items: Vec<&'a [u8]>,
-}
-
-impl<'de> Visitor<'de> for &mut Items<'de> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array of events")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
-        while let Some(item) = access.next_element::<&'de RawValue>()? {
-            self.items.push(item.get().as_bytes());
-            if self.items.len() > self.events_max {
-                return Err(A::Error::custom("too many events"));
+    match split(body, events_max) {
+        Split::Items(items) => Ok(items),
+        Split::TooMany => Err(too_many(events_max)),
+        Split::TooDeep(position) => Err(too_deep(position)),
+        // Where exactly is for a parser to say; nothing that is deeper than it reads comes this far.
+        Split::Broken => match serde_json::from_slice::<IgnoredAny>(body) {
+            Err(error) => {
+                Err(Failure::malformed(format!("the body {}", event::malformed(body, &error).message)))
             }
-        }
-        Ok(())
+            Ok(_) => Err(Failure::malformed("the body is not a JSON array from its first byte to its last")),
+        },
     }
+}
+
+fn too_deep(position: usize) -> Failure {
+    let message = "is nested too deep to be read, and does not end; flatten it";
+    let violation = Violation::new("", rule::DEPTH, message).at(position);
+    let message = "1 event or more is refused; nothing was stored";
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "event_invalid", message).detailed(vec![violation])
 }
 
 #[cfg(test)]

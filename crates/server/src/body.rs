@@ -4,20 +4,63 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_LENGTH, EXPECT};
+use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::failure::Failure;
 
-/// How long a body may take to arrive. A batch of 16 MiB does so at 2.2 Mbit/s.
-const ARRIVAL: Duration = Duration::from_secs(60);
-
 /// Bytes of a body that is too large which are read and thrown away, so that its sender gets to read the answer
 /// instead of finding the connection reset.
 const DRAINED_BYTES_MAX: usize = 64 << 20;
+
+/// The room that all bodies share, and how they are taken into it. Cheap to clone; clones share one room.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyRoom {
+    bytes: Arc<Semaphore>,
+    /// Decompressions under way. More than there are cores would only hold more windows in memory.
+    decoders: Arc<Semaphore>,
+    arrival: Duration,
+}
+
+impl BodyRoom {
+    /// Room for `bytes_max` bytes of bodies, each of which may take `arrival` to arrive.
+    pub(crate) fn new(bytes_max: usize, arrival: Duration) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            bytes: Arc::new(Semaphore::new(bytes_max.min(Semaphore::MAX_PERMITS))),
+            decoders: Arc::new(Semaphore::new(cores)),
+            arrival,
+        }
+    }
+
+    /// Waits for a turn to decompress; the turn ends when the permit is dropped.
+    pub(crate) async fn decoder(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        self.decoders.clone().acquire_owned().await.map_err(|_| no_room())
+    }
+
+    /// Takes room for so many more bytes beside what `held` has, or refuses at once: waiting would hold what there is.
+    pub(crate) fn take(&self, bytes: usize, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), Failure> {
+        let wanted = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let permit = self.bytes.clone().try_acquire_many_owned(wanted).map_err(|_| no_room())?;
+        match held {
+            Some(held) => held.merge(permit),
+            None => *held = Some(permit),
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> usize {
+        self.bytes.available_permits()
+    }
+}
+
+fn no_room() -> Failure {
+    Failure::overloaded("too many requests at once; nothing was stored, come back soon")
+}
 
 /// A body in memory, with its share of the room that all bodies have. Dropping it gives the room back.
 #[derive(Debug)]
@@ -26,30 +69,17 @@ pub(crate) struct Bounded {
     pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
-/// Refuses a body that its headers call anything but plain. Taking it as plain would store what its sender did not mean
-/// wherever the header is wrong, and find no JSON wherever it is right.
-pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Failure> {
-    let is_plain = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|codings| {
-            codings
-                .split(',')
-                .map(str::trim)
-                .all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case("identity"))
-        })
-    };
-    if headers.get_all(CONTENT_ENCODING).iter().all(is_plain) { Ok(()) } else { Err(Failure::encoded()) }
-}
-
-/// Reads a body of at most `bytes_max`.
+/// Reads a body of at most `bytes_max`, as it was sent: still in its coding.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
-    room: &Arc<Semaphore>,
+    room: &BodyRoom,
 ) -> Result<Bounded, Failure> {
-    let arriving = tokio::time::timeout(ARRIVAL, arrive(headers, body.into_data_stream(), bytes_max, room));
+    let arriving =
+        tokio::time::timeout(room.arrival, arrive(headers, body.into_data_stream(), bytes_max, room));
     arriving.await.unwrap_or_else(|_| {
-        let seconds = ARRIVAL.as_secs();
+        let seconds = room.arrival.as_secs_f64();
         let message = format!("the body did not arrive within {seconds} seconds; nothing was stored");
         Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", message))
     })
@@ -59,12 +89,14 @@ async fn arrive(
     headers: &HeaderMap,
     mut chunks: BodyDataStream,
     bytes_max: usize,
-    room: &Arc<Semaphore>,
+    room: &BodyRoom,
 ) -> Result<Bounded, Failure> {
     let announced: Option<usize> =
         headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|bytes| bytes > bytes_max) {
-        return Err(refuse(chunks, bytes_max).await);
+        // Whoever waits to be asked for the body reads the answer anyway; reading on would ask for it.
+        let is_waiting = headers.contains_key(EXPECT);
+        return Err(if is_waiting { too_large(bytes_max) } else { refuse(chunks, bytes_max).await });
     }
     let mut bytes = BytesMut::with_capacity(announced.unwrap_or_default().min(bytes_max));
     let mut held: Option<OwnedSemaphorePermit> = None;
@@ -73,14 +105,7 @@ async fn arrive(
             drop((bytes, held));
             return Err(refuse(chunks, bytes_max).await);
         }
-        let wanted = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-        let Ok(permit) = room.clone().try_acquire_many_owned(wanted) else {
-            return Err(Failure::overloaded("too many requests at once; nothing was stored, come back soon"));
-        };
-        match &mut held {
-            Some(held) => held.merge(permit),
-            None => held = Some(permit),
-        }
+        room.take(chunk.len(), &mut held)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(Bounded { bytes: bytes.freeze(), room: held })
@@ -94,7 +119,11 @@ async fn refuse(mut chunks: BodyDataStream, bytes_max: usize) -> Failure {
             break;
         }
     }
-    Failure::too_large(format!("a batch has at most {bytes_max} bytes; nothing was stored"))
+    too_large(bytes_max)
+}
+
+fn too_large(bytes_max: usize) -> Failure {
+    Failure::too_large(format!("the body may have at most {bytes_max} bytes; nothing was stored"))
 }
 
 async fn next(chunks: &mut BodyDataStream) -> Result<Option<Bytes>, Failure> {
@@ -111,39 +140,22 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn only_a_plain_body_is_taken() {
-        let refused = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(CONTENT_ENCODING, HeaderValue::from_str(value).unwrap());
-            }
-            refuse_encoded(&headers).is_err()
-        };
-        for plain in [&[][..], &["identity"], &["Identity"], &[""], &["identity, identity"]] {
-            assert!(!refused(plain), "{plain:?}");
-        }
-        for encoded in [&["gzip"][..], &["zstd"], &["identity, gzip"], &["identity", "br"], &["é"], &["*"]] {
-            assert!(refused(encoded), "{encoded:?}");
-        }
-    }
-
     type Chunk = Result<Bytes, std::io::Error>;
 
     async fn status(body: Body, bytes_max: usize, room: usize) -> StatusCode {
-        let room = Arc::new(Semaphore::new(room));
+        let room = BodyRoom::new(room, Duration::from_secs(60));
         let failure = read(&HeaderMap::new(), body, bytes_max, &room).await.unwrap_err();
         failure.into_response().status()
     }
 
     #[tokio::test]
     async fn a_body_holds_its_share_of_the_room_until_it_is_dropped() {
-        let room = Arc::new(Semaphore::new(10));
+        let room = BodyRoom::new(10, Duration::from_secs(60));
         let chunks = [Chunk::Ok(Bytes::from("abc")), Ok(Bytes::from("de"))];
         let read = read(&HeaderMap::new(), Body::from_stream(stream::iter(chunks)), 5, &room).await.unwrap();
-        assert_eq!((&read.bytes[..], room.available_permits()), (&b"abcde"[..], 5));
+        assert_eq!((&read.bytes[..], room.left()), (&b"abcde"[..], 5));
         drop(read);
-        assert_eq!(room.available_permits(), 10);
+        assert_eq!(room.left(), 10);
     }
 
     #[tokio::test]

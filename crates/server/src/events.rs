@@ -4,11 +4,13 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use event::{Event, Limits, Timestamp, Violation};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::access::Caller;
 use crate::answer::{Answer, json};
 use crate::batch::{self, Format};
-use crate::body::{self, Bounded};
+use crate::body::{self, BodyRoom, Bounded};
+use crate::encoding::Coding;
 use crate::failure::{DETAILS_MAX, Failure};
 use crate::query;
 use crate::routes::App;
@@ -24,36 +26,52 @@ pub(crate) async fn append(
     let (parts, body) = request.into_parts();
     query::refuse_unknown(&query::pairs(&parts.uri)?, "")?;
     let format = Format::of(&parts.headers)?;
-    body::refuse_encoded(&parts.headers)?;
+    let coding = Coding::of(&parts.headers)?;
     let limits = *app.engine.ledger().limits();
     let body = body::read(&parts.headers, body, limits.batch_bytes_max, &app.body_room).await?;
+    let sent = Sent { body, coding, format, limits, now: app.engine.ledger().now() };
     // The events take the body's place in memory, so they keep its room until they are durable.
-    let (events, _room) = parse(body, format, limits, app.engine.ledger().now()).await?;
+    let (events, _room) = parse(sent, app.body_room).await?;
     check_tenant(&caller, &events)?;
     let appended = app.engine.append(events).await?;
     json(StatusCode::CREATED, &appended)
 }
 
-async fn parse(
+/// A batch as it arrived, and what it is to be held against.
+struct Sent {
     body: Bounded,
+    coding: Coding,
     format: Format,
     limits: Limits,
     now: Timestamp,
-) -> Result<(Vec<Event>, impl Sized), Failure> {
-    let Bounded { bytes, room } = body;
-    let parsed = if bytes.len() <= PARSED_INLINE_BYTES_MAX {
-        batch::parse(&bytes, format, &limits, now)
-    } else {
-        let parsing = tokio::task::spawn_blocking(move || batch::parse(&bytes, format, &limits, now));
-        match parsing.await {
-            Ok(parsed) => parsed,
-            Err(stopped) => match stopped.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(Failure::overloaded("the server is stopping; nothing was stored")),
-            },
-        }
+}
+
+impl Sent {
+    fn parse(self, room: &BodyRoom) -> Result<(Vec<Event>, Option<OwnedSemaphorePermit>), Failure> {
+        let decoded = self.coding.decode(self.body, self.limits.batch_bytes_max, room)?;
+        let events = batch::parse(&decoded.bytes, self.format, &self.limits, self.now)?;
+        Ok((events, decoded.room))
+    }
+}
+
+async fn parse(sent: Sent, room: BodyRoom) -> Result<(Vec<Event>, Option<OwnedSemaphorePermit>), Failure> {
+    let turn = match sent.coding {
+        Coding::Identity if sent.body.bytes.len() <= PARSED_INLINE_BYTES_MAX => return sent.parse(&room),
+        Coding::Identity => None,
+        // How much comes out of a small body is not known before.
+        Coding::Gzip | Coding::Zstd => Some(room.decoder().await?),
     };
-    Ok((parsed?, room))
+    let parsing = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        sent.parse(&room)
+    });
+    match parsing.await {
+        Ok(parsed) => parsed,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Failure::overloaded("the server is stopping; nothing was stored")),
+        },
+    }
 }
 
 /// A writer that is bound to a tenant writes that tenant only.

@@ -36,15 +36,15 @@ pub(crate) struct Failure {
 enum Accepted {
     /// Credentials as this challenge asks for them.
     Credentials(&'static str),
-    /// A body that is not compressed.
-    PlainBody,
+    /// A body in one of these codings.
+    Codings(&'static str),
 }
 
 impl Accepted {
     fn header(self) -> (HeaderName, HeaderValue) {
         match self {
             Self::Credentials(challenge) => (WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
-            Self::PlainBody => (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            Self::Codings(codings) => (ACCEPT_ENCODING, HeaderValue::from_static(codings)),
         }
     }
 }
@@ -88,11 +88,9 @@ impl Failure {
     }
 
     /// 415, with the `Accept-Encoding` of RFC 9110, section 12.5.3, that tells it from a wrong media type.
-    pub(crate) fn encoded() -> Self {
-        let message = "compressed bodies are not taken in this release: send the body as it is, without \
-                       Content-Encoding";
+    pub(crate) fn encoded(accepted: &'static str, message: impl Into<String>) -> Self {
         let failure = Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding_unsupported", message);
-        Self { accepted: Some(Accepted::PlainBody), ..failure }
+        Self { accepted: Some(Accepted::Codings(accepted)), ..failure }
     }
 
     /// 503 with the advice to come back soon: nothing was stored.

@@ -7,10 +7,12 @@ use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use engine::{Engine, Role};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use crate::access::{self, Access};
-use crate::{archives, entries, events, health, search, trace, verification};
+use crate::body::BodyRoom;
+use crate::bounds::Bounds;
+use crate::{archives, entries, events, health, search, tokens, trace, verification};
 
 /// Batches of the largest size that may be in memory at once, over all requests.
 const BATCHES_IN_MEMORY_MAX: usize = 8;
@@ -51,26 +53,26 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/audit/verify", Role::Auditor, |method| on(method, verification::last)),
     route(Method::POST, "/v1/audit/verify", Role::Auditor, |method| on(method, verification::run)),
     route(Method::GET, "/v1/audit/archives", Role::Auditor, |method| on(method, archives::list)),
+    route(Method::GET, "/v1/tokens", Role::Admin, |method| on(method, tokens::list)),
+    route(Method::POST, "/v1/tokens", Role::Admin, |method| on(method, tokens::create)),
+    route(Method::DELETE, "/v1/tokens/{id}", Role::Admin, |method| on(method, tokens::revoke)),
 ];
 
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) engine: Engine,
-    /// Bytes of request bodies that may still be taken into memory.
-    pub(crate) body_room: Arc<Semaphore>,
+    /// Room for request bodies in memory.
+    pub(crate) body_room: BodyRoom,
     /// Held while a verification runs: one at a time is load enough.
     pub(crate) verifying: Arc<Mutex<()>>,
 }
 
 /// The router over [`ROUTES`].
-pub fn router(engine: Engine) -> Router {
+pub fn router(engine: Engine, bounds: &Bounds) -> Router {
     let body_room = engine.ledger().limits().batch_bytes_max.saturating_mul(BATCHES_IN_MEMORY_MAX);
-    let app = App {
-        body_room: Arc::new(Semaphore::new(body_room.min(Semaphore::MAX_PERMITS))),
-        verifying: Arc::default(),
-        engine,
-    };
+    let app =
+        App { body_room: BodyRoom::new(body_room, bounds.body_arrival), verifying: Arc::default(), engine };
     let mut router = Router::new();
     for route in ROUTES {
         let filter = MethodFilter::try_from(route.method.clone())

@@ -3,23 +3,14 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
-use std::time::Duration;
 
 use axum_server::Handle;
 use engine::Engine;
 use hyper_util::rt::TokioTimer;
 
+use crate::bounds::Bounds;
 use crate::connections::Bounded;
 use crate::routes::router;
-
-/// Connections at a time.
-const CONNECTIONS_MAX: usize = 1_024;
-
-/// How long the head of a request may take to arrive.
-const HEAD_ARRIVAL: Duration = Duration::from_secs(15);
-
-/// How long requests in flight have to finish after the signal to stop.
-const GRACE: Duration = Duration::from_secs(30);
 
 /// Why serving ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -39,21 +30,34 @@ pub async fn run(
     listener: std::net::TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
+    run_within(engine, listener, &Bounds::default(), shutdown).await
+}
+
+/// The same as [`run`], with other bounds.
+pub async fn run_within(
+    engine: Engine,
+    listener: std::net::TcpListener,
+    bounds: &Bounds,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
     listener.set_nonblocking(true).map_err(Error::Listener)?;
     let handle = Handle::new();
     let mut server =
         axum_server::from_tcp(listener).map_err(Error::Listener)?.handle(handle.clone()).http1_only();
     // Without a timer hyper waits for ever, and a few slow senders hold every connection there is.
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_ARRIVAL);
-    let server = server.acceptor(Bounded::new(CONNECTIONS_MAX));
+    let mut http = server.http_builder().http1();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(bounds.head_arrival)
+        .max_buf_size(bounds.head_bytes_max);
+    let server = server.acceptor(Bounded::new(bounds.connections_max));
 
-    let mut serving = pin!(server.serve(router(engine).into_make_service()));
+    let mut serving = pin!(server.serve(router(engine, bounds).into_make_service()));
     let mut shutdown = pin!(shutdown);
     tokio::select! {
         ended = &mut serving => ended.map_err(Error::Accept),
         () = &mut shutdown => {
             tracing::info!("stopping: requests in flight are finished first");
-            handle.graceful_shutdown(Some(GRACE));
+            handle.graceful_shutdown(Some(bounds.grace));
             serving.await.map_err(Error::Accept)
         }
     }

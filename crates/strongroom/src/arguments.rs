@@ -76,6 +76,9 @@ pub(crate) enum Command {
     /// The ledger's name and public keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Make, list and revoke the tokens of the API
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
 }
@@ -198,6 +201,45 @@ pub(crate) struct ArchiveRunArguments {
 pub(crate) enum KeyCommand {
     /// Print the ledger's origin and verifier keys; never the secret
     Show,
+}
+
+/// What to do with tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it, once
+    Create(TokenCreateArguments),
+    /// List the tokens, also those that expired or were revoked; never their secrets
+    List,
+    /// Revoke a token; it stays listed
+    Revoke(TokenRevokeArguments),
+}
+
+/// Options of `token create`.
+#[derive(Debug, Args)]
+pub(crate) struct TokenCreateArguments {
+    /// What people call it
+    #[arg(long, value_name = "N")]
+    pub(crate) name: String,
+
+    /// What it may do
+    #[arg(long, value_name = "writer|auditor|admin|super_admin")]
+    pub(crate) role: engine::Role,
+
+    /// The one tenant it is bound to; auditors and admins need one
+    #[arg(long, value_name = "T")]
+    pub(crate) tenant: Option<String>,
+
+    /// Days until it expires [default: never]
+    #[arg(long, value_name = "N")]
+    pub(crate) days: Option<u32>,
+}
+
+/// Options of `token revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct TokenRevokeArguments {
+    /// Id of the token, as `token list` prints it
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
 }
 
 /// Options of `completions`.

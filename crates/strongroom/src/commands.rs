@@ -11,10 +11,13 @@ mod key_show;
 mod search;
 mod serve;
 mod show;
+mod token_create;
+mod token_list;
+mod token_revoke;
 mod verify;
 mod verify_archive;
 
-use crate::arguments::{ArchiveCommand, Arguments, Command, KeyCommand};
+use crate::arguments::{ArchiveCommand, Arguments, Command, KeyCommand, TokenCommand};
 use crate::failure::{Exit, Failure};
 
 /// Runs what was asked for.
@@ -36,6 +39,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Archive(ArchiveCommand::Run(run)) => archive_run::run(global, run).await,
         Command::Archive(ArchiveCommand::List) => archive_list::run(global).await,
         Command::Key(KeyCommand::Show) => key_show::run(global).await,
+        Command::Token(TokenCommand::Create(create)) => token_create::run(global, create).await,
+        Command::Token(TokenCommand::List) => token_list::run(global).await,
+        Command::Token(TokenCommand::Revoke(revoke)) => token_revoke::run(global, revoke).await,
         Command::Completions(completions) => completions::run(completions),
     }
 }

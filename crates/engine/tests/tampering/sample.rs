@@ -72,7 +72,8 @@ impl Sample {
         fixture.clock.advance_days(100);
         archive(&engine, 2_000).await;
         for name in ["one", "two"] {
-            let new = NewToken { name: name.into(), role: Role::Auditor, tenant: None, days: None };
+            let new =
+                NewToken { name: name.into(), role: Role::Auditor, tenant: Some("7".into()), days: None };
             engine.create_token(new, &Actor::user("ann")).await.unwrap();
         }
         append(&fixture, &engine, 67_000).await;

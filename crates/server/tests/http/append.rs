@@ -141,21 +141,6 @@ fn other_content_types_are_refused_before_the_body_is_read() {
 }
 
 #[test]
-fn a_body_that_is_said_to_be_compressed_is_refused_whatever_it_is() {
-    let server = Server::start();
-    let writer = server.token(Role::Writer, None);
-    let before = size(&server);
-    for encoding in ["gzip", "zstd", "identity, gzip"] {
-        let response = server.post_encoded(&writer, "/v1/events", JSON, encoding, event("a").as_bytes());
-        let error = response.refused(415, "content_encoding_unsupported");
-        assert!(error["message"].as_str().unwrap().contains("not taken in this release"), "{error}");
-        assert_eq!(response.header("accept-encoding"), "identity");
-    }
-    assert_eq!(size(&server), before);
-    server.post_encoded(&writer, "/v1/events", JSON, "identity", event("a").as_bytes()).ok(201);
-}
-
-#[test]
 fn what_is_nested_too_deep_to_be_read_is_invalid_and_says_so() {
     let server = Server::start();
     let writer = server.token(Role::Writer, None);

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use engine::{Actor, Engine, NewToken, Policy, Role};
 use serde_json::Value;
+use server::Bounds;
 use testkit::{Fixture, Rows};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -70,6 +71,10 @@ impl Server {
     }
 
     pub(crate) fn start_with(adjust: impl FnOnce(&mut Policy)) -> Self {
+        Self::start_within(Bounds::default(), adjust)
+    }
+
+    pub(crate) fn start_within(bounds: Bounds, adjust: impl FnOnce(&mut Policy)) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut fixture = Fixture::new(Rows::Sqlite);
         adjust(&mut fixture.policy);
@@ -77,10 +82,12 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let running = runtime.spawn(server::run(engine.clone(), listener, async {
+        let served = engine.clone();
+        let running = runtime.spawn(async move {
             // A test that ends drops the sender, which stops the server too.
-            let _ = stopped.await;
-        }));
+            let stopped = async { drop(stopped.await) };
+            server::run_within(served, listener, &bounds, stopped).await
+        });
         // A connection for each request: the server may close one after a refusal, just as the client would reuse it.
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -92,9 +99,14 @@ impl Server {
     }
 
     pub(crate) fn token(&self, role: Role, tenant: Option<&str>) -> String {
+        self.token_and_id(role, tenant).0
+    }
+
+    pub(crate) fn token_and_id(&self, role: Role, tenant: Option<&str>) -> (String, String) {
         let tenant = tenant.map(str::to_owned);
         let new = NewToken { name: format!("test {role}"), role, tenant, days: Some(1) };
-        self.runtime.block_on(self.engine.create_token(new, &Actor::system())).unwrap().token
+        let made = self.runtime.block_on(self.engine.create_token(new, &Actor::system())).unwrap();
+        (made.token, made.id)
     }
 
     pub(crate) fn get(&self, token: &str, path: &str) -> Response {

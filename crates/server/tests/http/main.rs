@@ -2,7 +2,10 @@
 
 mod access;
 mod append;
+mod compressed;
 mod harness;
 mod lifecycle;
+mod malformed;
 mod search;
+mod tokens;
 mod verification;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::workplace::{Ran, program};
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["demo"],
     &["init"],
@@ -20,6 +20,10 @@ const COMMANDS: [&[&str]; 16] = [
     &["archive", "list"],
     &["key"],
     &["key", "show"],
+    &["token"],
+    &["token", "create"],
+    &["token", "list"],
+    &["token", "revoke"],
     &["completions"],
 ];
 

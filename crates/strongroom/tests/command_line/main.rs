@@ -15,4 +15,5 @@ mod search;
 mod serve;
 mod settings;
 mod tamper;
+mod token;
 mod workplace;
