@@ -1,6 +1,7 @@
 //! What a service that records evidence looks like: it runs with the server's URL and a token in its environment.
 //!
 //! `STRONGROOM_URL=http://127.0.0.1:7717 STRONGROOM_TOKEN=sr_… cargo run -p client --example embed`
+#![expect(clippy::print_stdout, reason = "an example shows what it got")]
 
 use std::time::Duration;
 

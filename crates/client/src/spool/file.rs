@@ -194,3 +194,67 @@ impl SpoolFile {
 pub(crate) fn is_json(line: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(line).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> FileName {
+        FileName::parse("audit_2026-01-01.jsonl").unwrap()
+    }
+
+    fn texts(batch: &Batch) -> Vec<&str> {
+        batch.lines.iter().map(|line| std::str::from_utf8(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_batch_ends_at_its_bounds_and_a_long_line_goes_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = SpoolFile::create(directory.path(), name()).unwrap();
+        let long = format!("\"{}\"", "x".repeat(100));
+        file.append(format!("1\n22\n333\n{long}\n5\n").as_bytes()).unwrap();
+
+        let batch = file.batch(name(), 2, 1_000).unwrap().unwrap();
+        assert_eq!((texts(&batch), batch.end), (vec!["1", "22"], 5));
+        let batch = file.batch(name(), 9, 6).unwrap().unwrap();
+        assert_eq!((texts(&batch), batch.end), (vec!["1", "22"], 5), "half a line is not taken");
+        file.drain_to(directory.path(), name(), 9).unwrap();
+        let batch = file.batch(name(), 9, 10).unwrap().unwrap();
+        assert_eq!(texts(&batch)[0], long);
+        file.drain_to(directory.path(), name(), file.length()).unwrap();
+        assert!(file.is_drained() && file.batch(name(), 9, 10).unwrap().is_none());
+    }
+
+    #[test]
+    fn progress_survives_and_what_was_appended_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = SpoolFile::create(directory.path(), name()).unwrap();
+        file.append(b"1\n22\n").unwrap();
+        file.drain_to(directory.path(), name(), 2).unwrap();
+        file.append(b"333\n").unwrap();
+        drop(file);
+        let (file, is_torn, waiting) = SpoolFile::open(directory.path(), name()).unwrap();
+        assert_eq!((file.drained(), file.length(), is_torn, waiting), (2, 9, false, 2));
+    }
+
+    #[test]
+    fn a_torn_line_is_found_however_long_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name().to_string());
+        let torn = "x".repeat(3 * SCAN_BYTES);
+        std::fs::write(&path, format!("1\n\"{torn}")).unwrap();
+        let (file, is_torn, waiting) = SpoolFile::open(directory.path(), name()).unwrap();
+        assert_eq!((file.length(), is_torn, waiting), (2, true, 1));
+        assert_eq!(std::fs::read(&path).unwrap(), b"1\n");
+    }
+
+    /// A disk that takes nothing more: `/dev/full` answers every write so.
+    #[test]
+    fn an_append_that_fails_counts_for_nothing() {
+        let full = durable::options().open("/dev/full").unwrap();
+        let mut file = SpoolFile { file: full, length: 0, drained: 0, has_remains: false };
+        let error = file.append(b"1\n").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!((file.length(), file.is_drained()), (0, true));
+    }
+}

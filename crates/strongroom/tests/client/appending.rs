@@ -1,6 +1,6 @@
 use client::{Actor, Appended, Error, Event, Outcome, RefusalKind};
-use serde_json::value::RawValue;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::server::{LONG, Server, event};
 
@@ -18,7 +18,10 @@ async fn a3_the_same_event_is_recorded_once_and_other_content_is_a_conflict() {
 
     let error = client.append(&first.clone().request_id("other")).await.unwrap_err();
     let refusal = error.refusal().unwrap();
-    assert_eq!((refusal.kind(), refusal.code(), refusal.status()), (RefusalKind::Conflict, "conflict", Some(409)));
+    assert_eq!(
+        (refusal.kind(), refusal.code(), refusal.status()),
+        (RefusalKind::Conflict, "conflict", Some(409))
+    );
     assert_eq!(refusal.violations()[0].position, Some(0));
     assert!(refusal.request_id().is_some());
     assert_eq!(server.event_ids(), ["e1"]);
@@ -46,8 +49,11 @@ async fn a4_a_batch_is_all_or_nothing_and_names_what_is_wrong() {
     let error = client.append_all(&[event("e1"), broken]).await.unwrap_err();
     let refusal = error.refusal().unwrap();
     assert_eq!((refusal.kind(), refusal.code()), (RefusalKind::Invalid, "event_invalid"));
-    let named: Vec<_> =
-        refusal.violations().iter().map(|found| (found.position, found.member.as_str(), found.rule.as_str())).collect();
+    let named: Vec<_> = refusal
+        .violations()
+        .iter()
+        .map(|found| (found.position, found.member.as_str(), found.rule.as_str()))
+        .collect();
     assert_eq!(named, [(Some(1), "actor.id", "empty"), (Some(1), "action", "format")]);
     assert_eq!(server.event_ids(), [""; 0]);
 

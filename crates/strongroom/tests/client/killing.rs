@@ -57,7 +57,8 @@ const TASKS: usize = 4;
 
 async fn submit_until_killed(settings: &str) {
     let settings: Vec<&str> = settings.lines().collect();
-    let client = Client::builder(settings[0], settings[1]).spool(settings[2], 64 << 20).build().await.unwrap();
+    let client =
+        Client::builder(settings[0], settings[1]).spool(settings[2], 64 << 20).build().await.unwrap();
     let round = settings[3].to_owned();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..TASKS {

@@ -32,7 +32,10 @@ async fn a_lost_answer_is_asked_for_again_under_the_same_id() {
     assert_eq!(server.event_ids(), [appended.event_id()]);
     let requests = proxy.requests();
     assert_eq!(requests.len(), 3);
-    assert!(requests.iter().all(|request| request.body == requests[0].body), "every attempt is the same request");
+    assert!(
+        requests.iter().all(|request| request.body == requests[0].body),
+        "every attempt is the same request"
+    );
 }
 
 #[tokio::test]

@@ -78,12 +78,12 @@ impl Server {
     /// All entries of tenant 7, in the ledger's order, by the command that reads beside the server.
     pub(crate) fn entries(&self) -> Vec<Value> {
         let mut entries = Vec::new();
-        let mut cursor = None;
+        let mut cursor: Option<String> = None;
         loop {
             let mut arguments =
                 vec!["search", "--tenant", "7", "--order", "asc", "--limit", "1000", "--json"];
             if let Some(cursor) = &cursor {
-                arguments.extend(["--cursor", cursor]);
+                arguments.extend(["--cursor", cursor.as_str()]);
             }
             let output = program(&self.directory, &arguments).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -122,7 +122,9 @@ fn program(directory: &TempDir, arguments: &[&str]) -> Command {
 /// One JSON value a line.
 pub(crate) fn json(text: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(text).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
 }
 
 /// An event of tenant 7 with this id.
@@ -132,5 +134,7 @@ pub(crate) fn event(event_id: impl Into<String>) -> Event {
 
 /// An event of another stream.
 pub(crate) fn tool_event(event_id: impl Into<String>) -> Event {
-    Event::tool("7", Actor::service("runner"), "tool.call", "search").event_id(event_id).outcome(Outcome::Success)
+    Event::tool("7", Actor::service("runner"), "tool.call", "search")
+        .event_id(event_id)
+        .outcome(Outcome::Success)
 }

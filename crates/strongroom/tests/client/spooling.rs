@@ -58,7 +58,12 @@ async fn a_batch_that_cannot_be_sent_is_spooled_as_a_whole_and_goes_in_its_order
     let ids = ids("e", 2_500);
     let events: Vec<_> = ids.iter().map(event).collect();
     let appended = client.append_all(&events).await.unwrap();
-    assert!(appended.iter().zip(&ids).all(|(appended, id)| appended.event_id() == id && appended.receipt().is_none()));
+    assert!(
+        appended
+            .iter()
+            .zip(&ids)
+            .all(|(appended, id)| appended.event_id() == id && appended.receipt().is_none())
+    );
     server.start_again();
     client.flush(LONG).await.unwrap();
     assert_eq!(server.event_ids(), ids);

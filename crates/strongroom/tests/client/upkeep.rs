@@ -59,8 +59,10 @@ async fn b4_drained_files_of_earlier_days_go_and_nothing_else_does() {
     client.submit(&event("e3")).await.unwrap();
     client.close(LONG).await.unwrap();
     assert_eq!(server.event_ids(), ["e1", "e2", "e3"], "oldest first, from where it was drained to");
-    let mut left: Vec<String> =
-        fs::read_dir(&spool).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut left: Vec<String> = fs::read_dir(&spool)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     left.sort();
     assert_eq!(left.len(), 4, "{left:?}");
     assert!(left[0].starts_with("audit_") && left[0].ends_with(".jsonl"), "{left:?}");
@@ -107,12 +109,14 @@ async fn one_client_has_a_directory_and_others_are_told_who() {
     let server = Server::start();
     let client = spooling(&server).await;
     let own = std::process::id();
-    let second = server.builder().spool(server.spool(), crate::spooling::SPOOL_BYTES).build().await.unwrap_err();
+    let second =
+        server.builder().spool(server.spool(), crate::spooling::SPOOL_BYTES).build().await.unwrap_err();
     let Error::Spool(SpoolError::InUse { directory, holder }) = &second else { panic!("{second}") };
     assert_eq!((directory, holder.as_str()), (&server.spool(), format!("process {own}").as_str()));
     // Another program that keeps to the format finds the lock taken, too.
     let lock = server.spool().join("lock");
-    let taken = |lock: &Path| !Command::new("flock").arg("-n").arg(lock).arg("true").status().unwrap().success();
+    let taken =
+        |lock: &Path| !Command::new("flock").arg("-n").arg(lock).arg("true").status().unwrap().success();
     assert!(taken(&lock));
     client.close(LONG).await.unwrap();
     assert!(!taken(&lock));
@@ -132,7 +136,8 @@ async fn the_example_of_the_page_is_drained_as_the_page_says() {
     fs::write(spool.join(format!("{name}.drained")), page[place(&page, "progress")].trim()).unwrap();
     spooling(&server).await.close(LONG).await.unwrap();
 
-    let ids: Vec<Value> = json(events.as_bytes()).into_iter().map(|event| event["event_id"].clone()).collect();
+    let ids: Vec<Value> =
+        json(events.as_bytes()).into_iter().map(|event| event["event_id"].clone()).collect();
     assert_eq!(server.event_ids(), [ids[2].as_str().unwrap()]);
     let rejected = fs::read_to_string(spool.join("rejected").join(name)).unwrap();
     let written = place(&page, "rejected");
