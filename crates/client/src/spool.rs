@@ -44,9 +44,9 @@ impl Spool {
     pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<Self, SpoolError> {
         let directory = Arc::new(SpoolDirectory::open(path, bytes_max)?);
         let (writes, queue) = mpsc::channel(QUEUE_WRITES_MAX);
-        let writer =
+        let thread =
             writer::start(directory.clone(), queue).map_err(SpoolError::io("start its writing thread"))?;
-        Ok(Self { directory, writes: Mutex::new(Some(writes)), writer: Mutex::new(Some(writer)) })
+        Ok(Self { directory, writes: Mutex::new(Some(writes)), writer: Mutex::new(Some(thread)) })
     }
 
     pub(crate) fn directory(&self) -> &Arc<SpoolDirectory> {

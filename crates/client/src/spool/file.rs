@@ -162,7 +162,7 @@ impl SpoolFile {
         while lower < end {
             let part = &mut buffer[..(end - lower).min(SCAN_BYTES as u64) as usize];
             self.file.read_exact_at(part, lower)?;
-            lines += part.iter().filter(|byte| **byte == b'\n').count() as u64;
+            lines += memchr::memchr_iter(b'\n', part).count() as u64;
             lower += part.len() as u64;
         }
         Ok(lines)

@@ -52,7 +52,7 @@ impl Files {
         }
         for name in &names {
             let of = FileName::of_progress(name);
-            if of.is_some_and(|of| !open.contains_key(&of) || name.ends_with(".new")) {
+            if of.is_some_and(|of| !open.contains_key(&of) || name.strip_suffix(".new").is_some()) {
                 durable::remove(directory, name)?;
             }
         }

@@ -34,11 +34,11 @@ pub(super) fn append(spool: &Path, name: FileName, events: &[(Vec<u8>, Reason)])
     let mut rows = Vec::new();
     for (line, reason) in events {
         // A line that was damaged on the disk is no JSON: as much of it as is text is kept.
-        match serde_json::from_slice::<&RawValue>(line) {
-            Ok(event) => serde_json::to_writer(&mut rows, &Row { reason, event })?,
-            Err(_) => {
-                serde_json::to_writer(&mut rows, &Row { reason, event: String::from_utf8_lossy(line) })?
-            }
+        if let Ok(event) = serde_json::from_slice::<&RawValue>(line) {
+            serde_json::to_writer(&mut rows, &Row { reason, event })?;
+        } else {
+            let event = String::from_utf8_lossy(line);
+            serde_json::to_writer(&mut rows, &Row { reason, event })?;
         }
         rows.push(b'\n');
     }
