@@ -70,7 +70,8 @@ impl Client {
 
     /// Appends one event: an [`Event`](crate::Event), a [`PreparedEvent`], or anything that serialises as one.
     ///
-    /// With a spool, an event that the server could not take before the deadline is spooled, and the answer says so.
+    /// With a spool, an event that the server could not take before the deadline is spooled, and the answer says so. One
+    /// that the server takes may come before older ones that are still in the spool.
     pub async fn append<E: Serialize + ?Sized>(&self, event: &E) -> Result<Appended, Error> {
         let event = PreparedEvent::of(event, prepared::now())?;
         let mut appended = self.append_prepared(vec![event]).await?;

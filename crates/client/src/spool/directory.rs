@@ -1,7 +1,7 @@
 //! A spool directory that this process has: its files, its counts and its lock.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use event::{Stream, Timestamp};
 use serde::Deserialize;
@@ -29,11 +29,18 @@ pub(crate) struct Lines {
 pub(crate) struct SpoolDirectory {
     path: PathBuf,
     bytes_max: u64,
-    files: Mutex<Files>,
+    /// `None` once the directory was given away: work that was under way then must not touch it any more.
+    files: Mutex<Option<Held>>,
     tally: watch::Sender<Tally>,
-    lock: Mutex<Option<DirectoryLock>>,
     /// Somebody waits for the spool to be drained: a pause between attempts may end.
     pub(crate) hurry: Notify,
+}
+
+/// The files, and the right to change them.
+#[derive(Debug)]
+struct Held {
+    files: Files,
+    _lock: DirectoryLock,
 }
 
 impl SpoolDirectory {
@@ -48,9 +55,8 @@ impl SpoolDirectory {
         Ok(Self {
             path: path.to_owned(),
             bytes_max,
-            files: Mutex::new(found.files),
+            files: Mutex::new(Some(Held { files: found.files, _lock: lock })),
             tally: watch::Sender::new(found.tally),
-            lock: Mutex::new(Some(lock)),
             hurry: Notify::new(),
         })
     }
@@ -70,16 +76,18 @@ impl SpoolDirectory {
     }
 
     /// Appends and syncs. They count when this returns.
-    pub(crate) fn append(&self, lines: &Lines) -> std::io::Result<()> {
-        let mut files = self.files();
-        files.append(lines.stream, prepared::now().day(), &lines.bytes)?;
-        let bytes = lines.bytes.len() as u64;
-        self.tally.send_modify(|tally| {
-            tally.stream(lines.stream).spooled += lines.events;
-            tally.pending_bytes += bytes;
-            tally.bytes_used += bytes;
-        });
-        Ok(())
+    pub(crate) fn append(&self, lines: &Lines) -> Result<(), SpoolError> {
+        self.with_files(|files| {
+            let today = prepared::now().day();
+            files.append(lines.stream, today, &lines.bytes).map_err(SpoolError::io("be written"))?;
+            let bytes = lines.bytes.len() as u64;
+            self.tally.send_modify(|tally| {
+                tally.stream(lines.stream).spooled += lines.events;
+                tally.pending_bytes += bytes;
+                tally.bytes_used += bytes;
+            });
+            Ok(())
+        })
     }
 
     pub(crate) fn batch(
@@ -88,24 +96,29 @@ impl SpoolDirectory {
         events_max: usize,
         bytes_max: u64,
     ) -> Result<Option<Batch>, SpoolError> {
-        self.files().batch(stream, events_max, bytes_max).map_err(SpoolError::io("be read"))
+        self.with_files(|files| files.batch(stream, events_max, bytes_max).map_err(SpoolError::io("be read")))
     }
 
     /// Makes it durable that all of a batch is acknowledged or set aside.
     pub(crate) fn settle(&self, name: FileName, end: u64, events: u64) -> Result<(), SpoolError> {
-        let mut files = self.files();
-        let bytes = files.settle(name, end).map_err(SpoolError::io("note how far it is drained"))?;
-        self.tally.send_modify(|tally| {
-            tally.stream(name.stream).settled += events;
-            tally.pending_bytes = tally.pending_bytes.saturating_sub(bytes);
-            tally.last_error = None;
-        });
-        self.retire(&mut files)
+        self.with_files(|files| {
+            let bytes = files.settle(name, end).map_err(SpoolError::io("note how far it is drained"))?;
+            self.tally.send_modify(|tally| {
+                tally.stream(name.stream).settled += events;
+                tally.pending_bytes = tally.pending_bytes.saturating_sub(bytes);
+                tally.last_error = None;
+            });
+            // It is settled whatever becomes of this: an error here must not have the batch settled again.
+            if let Err(error) = self.retire(files) {
+                tracing::warn!(error = &error as &dyn std::error::Error, "drained spool files stay");
+            }
+            Ok(())
+        })
     }
 
     /// Deletes drained files of earlier days, so that a long-lived process does not keep them.
     pub(crate) fn retire_old(&self) -> Result<(), SpoolError> {
-        self.retire(&mut self.files())
+        self.with_files(|files| self.retire(files))
     }
 
     fn retire(&self, files: &mut Files) -> Result<(), SpoolError> {
@@ -118,14 +131,15 @@ impl SpoolDirectory {
 
     /// Sets refused events aside; they are durable there when this returns.
     pub(crate) fn reject(&self, name: FileName, events: &[(Vec<u8>, Reason)]) -> Result<(), SpoolError> {
-        let _files = self.files();
-        let bytes =
-            rejected::append(&self.path, name, events).map_err(SpoolError::io("set refused events aside"))?;
-        self.tally.send_modify(|tally| {
-            tally.rejected_events += events.len() as u64;
-            tally.bytes_used += bytes;
-        });
-        Ok(())
+        self.with_files(|_| {
+            let appended = rejected::append(&self.path, name, events);
+            let bytes = appended.map_err(SpoolError::io("set refused events aside"))?;
+            self.tally.send_modify(|tally| {
+                tally.rejected_events += events.len() as u64;
+                tally.bytes_used += bytes;
+            });
+            Ok(())
+        })
     }
 
     /// Notes why draining does not go on.
@@ -154,13 +168,14 @@ impl SpoolDirectory {
         })
     }
 
-    /// Gives the directory to whoever wants it next. Nothing may be written after this.
+    /// Gives the directory to whoever wants it next. Whatever comes after this finds it closed.
     pub(crate) fn unlock(&self) {
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.files.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    fn files(&self) -> MutexGuard<'_, Files> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with_files<T>(&self, work: impl FnOnce(&mut Files) -> Result<T, SpoolError>) -> Result<T, SpoolError> {
+        let mut held = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut held.as_mut().ok_or(SpoolError::Closed)?.files)
     }
 }
 

@@ -111,8 +111,9 @@ impl Files {
         let done: Vec<FileName> = self.open.iter().filter_map(is_done).collect();
         let mut bytes = 0;
         for name in done {
-            durable::remove(&self.directory, &name.to_string())?;
+            // Closed first: if removing it fails halfway, nothing must be appended to a file without a name.
             bytes += self.open.remove(&name).map_or(0, |file| file.length());
+            durable::remove(&self.directory, &name.to_string())?;
             durable::remove(&self.directory, &name.progress())?;
         }
         Ok(bytes)

@@ -74,7 +74,7 @@ fn write(directory: &SpoolDirectory, group: Vec<Write>) {
         if together.events > 0
             && let Err(error) = directory.append(&together)
         {
-            failures[*stream as usize] = Some((error.kind(), error.to_string()));
+            failures[*stream as usize] = Some(kind_and_text(&error));
         }
     }
     for write in fitting {
@@ -84,6 +84,14 @@ fn write(directory: &SpoolDirectory, group: Vec<Write>) {
             None => Ok(()),
         };
         answer(write, outcome);
+    }
+}
+
+/// What each of the callers is told: an error of the file system cannot be given to more than one.
+fn kind_and_text(error: &SpoolError) -> (io::ErrorKind, String) {
+    match error {
+        SpoolError::Io { source, .. } => (source.kind(), source.to_string()),
+        other => (io::ErrorKind::Other, other.to_string()),
     }
 }
 
