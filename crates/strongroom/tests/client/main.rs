@@ -2,6 +2,7 @@
 
 mod appending;
 mod killing;
+mod operations;
 mod proxy;
 mod refusing;
 mod retrying;
