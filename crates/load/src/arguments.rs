@@ -46,8 +46,7 @@ Exit codes: 0 every event was acknowledged or refused, 1 the fate of some is unk
 impl Arguments {
     /// The load that is asked for; `clock_seed` is taken where none is given.
     pub(crate) fn load(self, clock_seed: u64) -> Load {
-        let pace =
-            if self.rate > 0.0 { Pace::Open { events_per_second: self.rate } } else { Pace::Closed };
+        let pace = if self.rate > 0.0 { Pace::Open { events_per_second: self.rate } } else { Pace::Closed };
         let end = match (self.events, self.seconds) {
             (Some(events), _) => End::Events(events),
             (None, seconds) => End::After(seconds.unwrap_or(DURATION_DEFAULT)),

@@ -95,13 +95,11 @@ impl Connection {
         // A server may close an idle connection just as it is used. A request that hyper gives back unsent is sent on
         // a new connection, once; one that may have arrived never is.
         for _ in 0..2 {
-            let sender = match self.sender.as_mut().filter(|sender| !sender.is_closed()) {
-                Some(sender) => sender,
-                None => {
-                    let sender = connect(&self.head.target).await.map_err(|_| Lost::Unconnected)?;
-                    self.sender.insert(sender)
-                }
+            let sender = match self.sender.take() {
+                Some(sender) if !sender.is_closed() => sender,
+                _ => connect(&self.head.target).await.map_err(|_| Lost::Unconnected)?,
             };
+            let sender = self.sender.insert(sender);
             if sender.ready().await.is_err() {
                 self.sender = None;
                 continue;

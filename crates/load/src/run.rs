@@ -125,8 +125,10 @@ impl Run {
             let answered = connection.exchange(body).await;
             let request =
                 Request { events: turn.events, due: turn.due, sent, answered: self.start.elapsed() };
-            self.tally()
-                .count(&request, answered.as_ref().map(|(status, body)| (*status, &**body)).map_err(|lost| *lost));
+            self.tally().count(
+                &request,
+                answered.as_ref().map(|(status, body)| (*status, &**body)).map_err(|lost| *lost),
+            );
             if answered == Err(Lost::Unconnected) {
                 tokio::time::sleep(RECONNECT_PAUSE).await;
             }

@@ -13,9 +13,12 @@ use crate::run::Error;
 use crate::schedule::End;
 
 /// Bodies are handed over so many bytes at a time: to wake the thread for every small body would cost more than the body.
-const CHUNK_BYTES: usize = 1 << 20;
-/// Chunks that are ready. One body may be larger than a chunk; it is at most 10,000 events of 2 KiB.
-const CHUNKS_READY: usize = 128;
+/// One body may be larger than that.
+const CHUNK_BYTES: u64 = 1 << 20;
+/// About how much is ready at once.
+const READY_BYTES: u64 = 128 << 20;
+/// What an event takes, nearly.
+const EVENT_BYTES: u64 = 600;
 
 /// Ready bodies, in order.
 #[derive(Debug)]
@@ -27,8 +30,13 @@ pub(crate) struct Supply {
 impl Supply {
     /// Starts generating what a run with this end sends, and waits until enough is ready.
     pub(crate) async fn ready(seed: u64, batch: u64, end: End) -> Result<Self, Error> {
+        let chunk_bytes = CHUNK_BYTES.max(batch.saturating_mul(EVENT_BYTES));
+        Self::with_room(seed, batch, end, (READY_BYTES / chunk_bytes).max(1) as usize).await
+    }
+
+    async fn with_room(seed: u64, batch: u64, end: End, chunks_ready: usize) -> Result<Self, Error> {
         let (full, is_full) = oneshot::channel();
-        let (sender, chunks) = mpsc::channel(CHUNKS_READY);
+        let (sender, chunks) = mpsc::channel(chunks_ready);
         std::thread::Builder::new()
             .name("bodies".to_owned())
             .spawn(move || generate(seed, batch, end, &sender, full))
@@ -63,7 +71,7 @@ fn generate(seed: u64, batch: u64, end: End, chunks: &mpsc::Sender<Vec<Bytes>>, 
         while bytes < CHUNK_BYTES && left > 0 {
             let events = batch.min(left);
             let body = bodies.next(events, now_micros());
-            bytes += body.len();
+            bytes += body.len() as u64;
             left -= events;
             chunk.push(body);
         }
@@ -86,17 +94,20 @@ fn now_micros() -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    fn sizes(batch: u64, end: End, bodies: usize) -> Vec<usize> {
+    /// The events of each body, with room for two chunks.
+    fn sizes(batch: u64, end: End, bodies_max: usize) -> Vec<usize> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut supply = Supply::ready(1, batch, end).await.unwrap();
+            let mut supply = Supply::with_room(1, batch, end, 2).await.unwrap();
             let mut sizes = Vec::new();
-            while sizes.len() < bodies
+            while sizes.len() < bodies_max
                 && let Some(body) = supply.next().await
             {
-                sizes.push(body.iter().filter(|byte| **byte == b'\n').count());
+                sizes.push(body.split(|byte| *byte == b'\n').count() - 1);
             }
             sizes
         })
@@ -109,8 +120,7 @@ mod tests {
 
     #[test]
     fn a_run_by_time_is_supplied_beyond_what_was_ready() {
-        let bodies = CHUNKS_READY + 5;
-        let sizes = sizes(4_000, End::After(std::time::Duration::from_secs(1)), bodies);
-        assert_eq!(sizes, vec![4_000; bodies]);
+        // A body of 2,000 events fills a chunk.
+        assert_eq!(sizes(2_000, End::After(Duration::from_secs(1)), 7), [2_000; 7]);
     }
 }
