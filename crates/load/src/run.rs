@@ -120,7 +120,10 @@ struct Source {
 impl Run {
     async fn take_turns(self: Arc<Self>, mut connection: Connection) {
         while let Some((turn, body)) = self.next().await {
-            tokio::time::sleep_until(self.start + turn.due).await;
+            // Even a timer that is due already waits for the next millisecond: what is due is not made to wait for one.
+            if self.start.elapsed() < turn.due {
+                tokio::time::sleep_until(self.start + turn.due).await;
+            }
             let sent = self.start.elapsed();
             let answered = connection.exchange(body).await;
             let request =
