@@ -14,6 +14,8 @@ use crate::subject::Subject;
 use crate::workload::Workload;
 use crate::{Failure, say};
 
+pub(crate) use appending::commit_sizes_file;
+
 /// A way of submitting. Small batches need many submitters to give the group commit something to group.
 struct Submission {
     batch: u64,

@@ -1,4 +1,5 @@
-//! Benchmarks of a release build: `cargo xtask bench ingest|archive [--entries N] [--directory DIR] [--json]`.
+//! Benchmarks of a release build: `cargo xtask bench NAME [--entries N] [--directory DIR] [--json]`, where the name is
+//! `ingest`, `archive`, `service` or `memory`.
 //!
 //! A rate says little on its own: it depends on the machine, its disk and what else runs. So every rate stands
 //! beside a **floor** that the same run measured on the same machine with the same bytes: the least work that could
@@ -18,22 +19,32 @@
 //! commits of the same sizes; parsing, the canonical line and its leaf hash in memory. The floor of `archive`: gzip
 //! of the same lines (libdeflater, level 6, members of 4,096 lines) and their SHA-256.
 //!
+//! `service` and `memory` start the real `strongroom serve` on a new data directory and put load on it over HTTP with
+//! the crate `load`; *per CPU second* and *memory peak* are then the server's, and the generator, which takes its share of
+//! the same cores, has a row of its own. `service` needs PostgreSQL's programs (Debian: `apt-get install postgresql`), of
+//! which it makes a throw-away cluster in the same directory, with PostgreSQL's own defaults, for the table that an
+//! application would otherwise write. Its floors are those of `ingest`, with commits of 1,000 lines, because what the
+//! server commits at once does not show over HTTP. `memory` measures no time.
+//!
 //! Rows indented under a rate say where its time went. Those named `store:` are times that the engine waited for the
 //! store, for each entry; waits overlap with other work and with each other, so they do not add up to the whole.
 //!
 //! The directory must be on the disk that is to be measured: on a file system in memory a sync costs nothing and
 //! every ratio to a disk is idle. Nothing else should run beside it; run it twice before believing a difference.
 //!
-//! Deliberately absent: limits that fail a build, history of earlier runs, HTTP (the engine is called directly), and
-//! anything a release needs.
+//! Deliberately absent: limits that fail a build, history of earlier runs, HTTP in `ingest` and `archive` (the engine is
+//! called directly), and anything a release needs.
 
 mod archiving;
 mod arguments;
 mod ingest;
 mod measurement;
+mod memory;
 mod metered;
 mod report;
 mod resources;
+mod served;
+mod service;
 mod step;
 mod subject;
 mod workload;
@@ -53,6 +64,8 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().benchmark {
         Benchmark::Ingest(options) => ingest::run(&options),
         Benchmark::Archive(options) => archiving::run(&options),
+        Benchmark::Service(options) => service::run(&options),
+        Benchmark::Memory(options) => memory::run(&options),
         Benchmark::Step(call) => call.answer(),
     };
     match done {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::resources;
+use crate::resources::Process;
 
 /// One measurement.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -59,17 +59,25 @@ impl Measurement {
 
 /// Wall clock, CPU time and bytes written from one moment on.
 pub(crate) struct Stopwatch {
+    process: Process,
     started: Instant,
     cpu_seconds: Option<f64>,
     written_bytes: Option<u64>,
 }
 
 impl Stopwatch {
+    /// Of this process.
     pub(crate) fn start() -> Self {
+        Self::of(Process::this())
+    }
+
+    /// Of another one, as far as it may be looked at.
+    pub(crate) fn of(process: Process) -> Self {
         Self {
-            cpu_seconds: resources::cpu_seconds(),
-            written_bytes: resources::written_bytes(),
+            cpu_seconds: process.cpu_seconds(),
+            written_bytes: process.written_bytes(),
             started: Instant::now(),
+            process,
         }
     }
 
@@ -79,9 +87,9 @@ impl Stopwatch {
 
     pub(crate) fn stop(&self, entries: u64) -> Measurement {
         let taken = self.elapsed();
-        let used = self.cpu_seconds.zip(resources::cpu_seconds()).map(|(before, after)| after - before);
+        let used = self.cpu_seconds.zip(self.process.cpu_seconds()).map(|(before, after)| after - before);
         let written =
-            self.written_bytes.zip(resources::written_bytes()).map(|(before, after)| after - before);
+            self.written_bytes.zip(self.process.written_bytes()).map(|(before, after)| after - before);
         Measurement { cpu_seconds: used, written_bytes: written, ..Measurement::of(entries, taken) }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Unit {
     EventsPerSecond,
     #[serde(rename = "entries/s")]
     EntriesPerSecond,
+    #[serde(rename = "MB")]
+    Megabytes,
     #[serde(rename = "MB/s")]
     MegabytesPerSecond,
     #[serde(rename = "B/event")]
@@ -34,6 +36,7 @@ impl Unit {
         match self {
             Self::EventsPerSecond => "events/s",
             Self::EntriesPerSecond => "entries/s",
+            Self::Megabytes => "MB",
             Self::MegabytesPerSecond => "MB/s",
             Self::BytesPerEvent => "B/event",
             Self::MicrosPerEvent => "µs/event",
@@ -51,6 +54,8 @@ pub(crate) enum Aim {
     RatioAtLeast(f64),
     /// Of what is measured.
     Below(f64),
+    /// Of what is measured.
+    AtMost(f64),
     /// Of what one core does.
     PerCpuSecondAtLeast(f64),
 }
@@ -108,6 +113,7 @@ impl Row {
         let (text, met) = match aim {
             Aim::RatioAtLeast(least) => (format!("ratio ≥ {least}"), at_least(self.ratio, least)),
             Aim::Below(bound) => (format!("< {bound} {}", self.unit.as_str()), self.measured < bound),
+            Aim::AtMost(bound) => (format!("≤ {bound} {}", self.unit.as_str()), self.measured <= bound),
             Aim::PerCpuSecondAtLeast(least) => {
                 (format!("≥ {} a CPU second", number(least)), at_least(self.per_cpu_second, least))
             }
@@ -140,6 +146,7 @@ pub(crate) struct Report {
     benchmark: &'static str,
     json: bool,
     rows: Vec<Row>,
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -149,13 +156,24 @@ struct JsonRow<'a> {
     row: &'a Row,
 }
 
+#[derive(Serialize)]
+struct JsonNote<'a> {
+    benchmark: &'static str,
+    note: &'a str,
+}
+
 impl Report {
     pub(crate) fn new(benchmark: &'static str, json: bool) -> Self {
-        Self { benchmark, json, rows: Vec::new() }
+        Self { benchmark, json, rows: Vec::new(), notes: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, row: Row) {
         self.rows.push(row);
+    }
+
+    /// What a reader has to know of the run, below the rows.
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
     }
 
     pub(crate) fn print(&self) -> Result<(), Failure> {
@@ -168,6 +186,10 @@ impl Report {
         let mut text = String::new();
         for row in &self.rows {
             text.push_str(&serde_json::to_string(&JsonRow { benchmark: self.benchmark, row })?);
+            text.push('\n');
+        }
+        for note in &self.notes {
+            text.push_str(&serde_json::to_string(&JsonNote { benchmark: self.benchmark, note })?);
             text.push('\n');
         }
         Ok(text)
@@ -187,6 +209,9 @@ impl Report {
             }
             text.push_str(line.trim_end());
             text.push('\n');
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "\n{note}");
         }
         text
     }
@@ -231,6 +256,8 @@ mod tests {
         assert_eq!(row().aim(Some(Aim::RatioAtLeast(0.6))).met, Some(true));
         assert_eq!(row().aim(Some(Aim::RatioAtLeast(0.61))).met, Some(false));
         assert_eq!(row().aim(Some(Aim::Below(60.0))).met, Some(false));
+        assert_eq!(row().aim(Some(Aim::AtMost(60.0))).met, Some(true));
+        assert_eq!(row().aim(Some(Aim::AtMost(59.9))).met, Some(false));
         assert_eq!(row().aim(Some(Aim::PerCpuSecondAtLeast(1.0))).met, Some(false));
         assert_eq!(row().aim(None).met, None);
     }
@@ -240,6 +267,7 @@ mod tests {
         let mut report = Report::new("ingest", false);
         report.add(Row::new("events", 1_000.0, Unit::EventsPerSecond).floor("file", 2_000.0));
         report.add(Row::new("µ", 2.5, Unit::MicrosPerEvent));
+        report.note("a note");
         let table = report.table();
         let starts: Vec<_> = ["measured", "1,000 events/s", "2.50 µs/event"]
             .into_iter()
@@ -247,11 +275,13 @@ mod tests {
             .map(|(cell, line)| line.find(cell).map(|at| line[..at].chars().count()))
             .collect();
         assert_eq!(starts, [Some(8); 3], "{table}");
+        assert!(table.ends_with("µs/event\n\na note\n"), "{table}");
         let objects: Vec<serde_json::Value> =
             report.json_lines().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(objects.len(), 2);
+        assert_eq!(objects.len(), 3);
         assert_eq!(objects[0]["benchmark"], "ingest");
         assert_eq!(objects[0]["ratio"], 0.5);
         assert_eq!(objects[1]["unit"], "µs/event");
+        assert_eq!(objects[2], serde_json::json!({ "benchmark": "ingest", "note": "a note" }));
     }
 }

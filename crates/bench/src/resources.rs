@@ -1,24 +1,49 @@
-//! What this process has used so far, as Linux tells it in `/proc`. Elsewhere there is no answer.
+//! What a process has used so far, as Linux tells it in `/proc`. Elsewhere there is no answer.
 
 use std::fs;
+use std::path::PathBuf;
 
-/// `USER_HZ`: the unit of times in `/proc/self/stat` on every Linux that Rust runs on.
+/// `USER_HZ`: the unit of times in `/proc/*/stat` on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// User and system time of all threads, in seconds, to a hundredth.
-pub(crate) fn cpu_seconds() -> Option<f64> {
-    cpu_seconds_in(&fs::read_to_string("/proc/self/stat").ok()?)
+/// A process that is looked at.
+pub(crate) struct Process {
+    directory: PathBuf,
 }
 
-/// The most memory that was ever resident at once (`VmHWM`), in bytes.
-pub(crate) fn memory_peak_bytes() -> Option<u64> {
-    memory_peak_bytes_in(&fs::read_to_string("/proc/self/status").ok()?)
-}
+impl Process {
+    pub(crate) fn this() -> Self {
+        Self { directory: PathBuf::from("/proc/self") }
+    }
 
-/// Bytes that this process has caused to be sent to disks (`write_bytes`), as of now: what is still in the page cache
-/// of a file that was not synced is in it too.
-pub(crate) fn written_bytes() -> Option<u64> {
-    written_bytes_in(&fs::read_to_string("/proc/self/io").ok()?)
+    pub(crate) fn of(pid: u32) -> Self {
+        Self { directory: PathBuf::from(format!("/proc/{pid}")) }
+    }
+
+    /// User and system time of all threads, in seconds, to a hundredth.
+    pub(crate) fn cpu_seconds(&self) -> Option<f64> {
+        cpu_seconds_in(&self.read("stat")?)
+    }
+
+    /// Memory that is resident now (`VmRSS`), in bytes.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        memory_in(&self.read("status")?, "VmRSS:")
+    }
+
+    /// The most memory that was ever resident at once (`VmHWM`), in bytes.
+    pub(crate) fn memory_peak_bytes(&self) -> Option<u64> {
+        memory_in(&self.read("status")?, "VmHWM:")
+    }
+
+    /// Bytes that the process has caused to be sent to disks (`write_bytes`), as of now: what is still in the page
+    /// cache of a file that was not synced is in it too.
+    pub(crate) fn written_bytes(&self) -> Option<u64> {
+        written_bytes_in(&self.read("io")?)
+    }
+
+    fn read(&self, file: &str) -> Option<String> {
+        fs::read_to_string(self.directory.join(file)).ok()
+    }
 }
 
 fn cpu_seconds_in(stat: &str) -> Option<f64> {
@@ -29,8 +54,8 @@ fn cpu_seconds_in(stat: &str) -> Option<f64> {
     Some((user + system) / TICKS_PER_SECOND)
 }
 
-fn memory_peak_bytes_in(status: &str) -> Option<u64> {
-    let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn memory_in(status: &str, name: &str) -> Option<u64> {
+    let kibibytes = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = kibibytes.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1_024)
 }
@@ -51,10 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_peak_is_in_bytes() {
+    fn memory_is_in_bytes_and_the_peak_is_not_what_is_resident_now() {
         let status = "Name:\tbench\nVmPeak:\t  999 kB\nVmHWM:\t    2048 kB\nVmRSS:\t 1 kB\n";
-        assert_eq!(memory_peak_bytes_in(status), Some(2_097_152));
-        assert_eq!(memory_peak_bytes_in("Name:\tbench\n"), None);
+        assert_eq!(memory_in(status, "VmHWM:"), Some(2_097_152));
+        assert_eq!(memory_in(status, "VmRSS:"), Some(1_024));
+        assert_eq!(memory_in("Name:\tbench\n", "VmHWM:"), None);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
 
 use crate::measurement::Measurement;
-use crate::{Failure, archiving, ingest, resources, say};
+use crate::resources::Process;
+use crate::{Failure, archiving, ingest, memory, say, service};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,6 +34,12 @@ pub(crate) enum Step {
     Archive,
     /// The archive verified offline.
     VerifyArchive,
+    /// Events over HTTP into a new ledger: as fast as it goes, then at half of that.
+    Serve,
+    /// What an application would write to PostgreSQL.
+    Postgres,
+    /// A server's memory while it takes events over HTTP.
+    Memory,
 }
 
 /// The call of one measurement.
@@ -53,11 +60,14 @@ pub(crate) struct StepCall {
     /// Submitters at the same time
     #[arg(long, default_value_t = 4)]
     pub(crate) submitters: u64,
+    /// The program that serves
+    #[arg(long)]
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl StepCall {
     pub(crate) fn new(step: Step, directory: &Path, entries: u64) -> Self {
-        Self { step, directory: directory.to_owned(), entries, batch: 1_000, submitters: 4 }
+        Self { step, directory: directory.to_owned(), entries, batch: 1_000, submitters: 4, program: None }
     }
 
     /// In the parent: runs the measurement in a child and reads its answer.
@@ -70,6 +80,9 @@ impl StepCall {
             [("--entries", self.entries), ("--batch", self.batch), ("--submitters", self.submitters)]
         {
             command.arg(option).arg(value.to_string());
+        }
+        if let Some(program) = &self.program {
+            command.arg("--program").arg(program);
         }
         let output = command.stderr(Stdio::inherit()).output()?;
         if !output.status.success() {
@@ -91,8 +104,13 @@ impl StepCall {
             Step::VerifyFull => Runtime::new()?.block_on(archiving::verifying::hot(self, true))?,
             Step::Archive => Runtime::new()?.block_on(archiving::moving::measure(self))?,
             Step::VerifyArchive => Runtime::new()?.block_on(archiving::verifying::offline(self))?,
+            Step::Serve => service::serving::measure(self)?,
+            Step::Postgres => service::postgres::measure(self)?,
+            Step::Memory => memory::measure(self)?,
         };
-        let measurement = Measurement { memory_peak_bytes: resources::memory_peak_bytes(), ..measurement };
+        // A step that looked at another process has found its peak already.
+        let memory_peak_bytes = measurement.memory_peak_bytes.or_else(|| Process::this().memory_peak_bytes());
+        let measurement = Measurement { memory_peak_bytes, ..measurement };
         writeln!(std::io::stdout(), "{}", serde_json::to_string(&measurement)?)?;
         Ok(())
     }

@@ -1,14 +1,21 @@
 //! The benchmarks run to their end on a small workload and print every row. No time is looked at.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 /// Runs a benchmark on 2,000 entries in a directory of its own; its rows.
 fn rows(benchmark: &str, directory: &Path) -> Vec<Value> {
+    rows_with(benchmark, &[], directory)
+}
+
+fn rows_with(benchmark: &str, more: &[&OsStr], directory: &Path) -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args([benchmark, "--entries", "2000", "--json", "--directory"])
+        .args([benchmark, "--entries", "2000", "--json"])
+        .args(more)
+        .arg("--directory")
         .arg(directory)
         .output()
         .expect("the program starts");
@@ -25,6 +32,30 @@ fn aims(rows: &[Value]) -> Vec<(&str, Option<&str>, &str)> {
         Some((row["what"].as_str()?, row["floor"].as_str(), aim))
     });
     aims.collect()
+}
+
+/// The program that is served, built: tests of this crate alone do not build that of another one.
+fn strongroom() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").expect("cargo runs the tests");
+    let built = Command::new(cargo)
+        .args(["build", "--package", "strongroom", "--message-format", "json"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo starts");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let messages = String::from_utf8(built.stdout).expect("cargo writes UTF-8");
+    let executable = messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let is_the_program = message["target"]["name"] == "strongroom";
+        message["executable"].as_str().filter(|_| is_the_program).map(PathBuf::from)
+    });
+    executable.expect("the package makes a program")
+}
+
+/// What was measured under a name.
+fn measured(rows: &[Value], what: &str) -> f64 {
+    let row = rows.iter().find(|row| row["what"] == what);
+    row.and_then(|row| row["measured"].as_f64()).unwrap_or_else(|| panic!("no row {what}: {rows:?}"))
 }
 
 #[test]
@@ -57,5 +88,39 @@ fn archive_holds_moving_searching_and_verifying_against_its_aims() {
             ("verify the archive offline", None, "≥ 500,000 a CPU second"),
         ]
     );
+    assert_eq!(directory.path().read_dir().expect("the directory is still there").count(), 0);
+}
+
+#[test]
+fn service_holds_the_server_against_bare_sqlite_and_postgresql_and_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let program = strongroom();
+    let rows = rows_with("service", &["--program".as_ref(), program.as_ref()], directory.path());
+    let (singles, batches) = ("64 connections, one event a request", "4 connections, batches of 1000");
+    assert_eq!(
+        aims(&rows),
+        [
+            (singles, Some("PostgreSQL, 64 connections"), "ratio ≥ 3"),
+            ("  p99 at half", None, "≤ 25 ms"),
+            (batches, Some("bare SQLite"), "ratio ≥ 0.5"),
+            (batches, Some("PostgreSQL, 4 connections"), "ratio ≥ 8"),
+            ("  p99 at half", None, "≤ 25 ms"),
+        ]
+    );
+    assert!(measured(&rows, batches) > 0.0 && measured(&rows, "  p50 at half") > 0.0);
+    let note = rows.iter().find_map(|row| row["note"].as_str()).expect("what PostgreSQL was is said");
+    assert!(note.contains("CREATE INDEX ON audit_event (tenant, occurred_at)"), "{note}");
+    assert_eq!(directory.path().read_dir().expect("the directory is still there").count(), 0);
+}
+
+#[test]
+fn memory_holds_the_growth_of_the_server_against_its_aim() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let program = strongroom();
+    let rows = rows_with("memory", &["--program".as_ref(), program.as_ref()], directory.path());
+    assert_eq!(aims(&rows), [("growth", None, "≤ 100 MB")]);
+    let (tenth, end) = ("resident after 200 events", "resident after 2000 events");
+    assert!(measured(&rows, tenth) > 1.0, "a server takes some memory");
+    assert!((measured(&rows, end) - measured(&rows, tenth) - measured(&rows, "growth")).abs() < 1e-6);
     assert_eq!(directory.path().read_dir().expect("the directory is still there").count(), 0);
 }

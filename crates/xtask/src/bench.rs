@@ -6,13 +6,19 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::process;
 
-const BENCHMARKS: [&str; 2] = ["ingest", "archive"];
+const BENCHMARKS: [&str; 4] = ["ingest", "archive", "service", "memory"];
+/// They start the program that a release contains, as it would be released.
+const OF_THE_PROGRAM: [&str; 2] = ["service", "memory"];
 
 /// Runs the benchmark that the first argument names; every argument is handed on as it is.
 pub(crate) fn run(arguments: &[String], usage: &str) -> Result<(), Failure> {
     let name = arguments.first().ok_or_else(|| Failure::usage("bench needs a name", usage))?;
     if !BENCHMARKS.contains(&name.as_str()) {
         return Err(Failure::usage(&format!("no benchmark is called `{name}`"), usage));
+    }
+    if OF_THE_PROGRAM.contains(&name.as_str()) {
+        let mut build = process::cargo(Path::new("."));
+        process::run(build.args(["build", "--release", "--package", "strongroom"]))?;
     }
     process::run(&mut command(arguments))
 }

@@ -1,4 +1,4 @@
-//! Repository tasks, run as `cargo xtask <task>`: `test`, `tidy` and `bench`.
+//! Repository tasks, run as `cargo xtask <task>`: `test`, `tidy`, `bench` and `load`.
 //!
 //! Deliberately absent: anything a release contains, any knowledge of a format or of the product's settings, and any
 //! task that changes a source file. A task only looks, builds, runs and reports.
@@ -6,6 +6,7 @@
 
 mod bench;
 mod failure;
+mod load;
 mod process;
 mod test;
 mod tidy;
@@ -25,7 +26,9 @@ usage: cargo xtask <task>
                            fmt, tidy, deny, clippy, test, doc
                            --fast: fmt, tidy, clippy and the unit tests; needs no network and no tools
   tidy                     check the house rules that the compiler does not know
-  bench <ingest|archive>   run a benchmark of a release build; further arguments are its own
+  bench <name>             run a benchmark of a release build: ingest, archive, service or memory;
+                           further arguments are its own
+  load                     put load on a running server (--url URL --token T); --help says more
   help                     print this text
 
 exit codes: 0 done, 1 found something, 2 could not run
@@ -52,6 +55,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "tidy" if rest.is_empty() => tidy::run(),
         "tidy" => Err(Failure::usage("tidy takes no arguments", USAGE)),
         "bench" => bench::run(rest, USAGE),
+        "load" => load::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -50,7 +50,7 @@ fn help_names_every_task() {
     let output = xtask(Path::new("."), &["help"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
-    for task in ["test [--fast]", "tidy", "bench <ingest|archive>"] {
+    for task in ["test [--fast]", "tidy", "bench <name>", "load"] {
         assert!(text.contains(task), "{task}");
     }
 }

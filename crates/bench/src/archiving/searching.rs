@@ -111,7 +111,7 @@ async fn search_all(ledger: &Ledger, filters: &[Filter]) -> Result<Vec<Duration>
 }
 
 /// The time that so many of a hundred searches stay within; `times` is sorted and not empty.
-fn percentile(times: &[Duration], hundredths: usize) -> Duration {
+pub(crate) fn percentile(times: &[Duration], hundredths: usize) -> Duration {
     let rank = (times.len() * hundredths).div_ceil(100);
     times.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }

@@ -21,7 +21,7 @@ use crate::workload::{Feed, Piece, Workload, parse};
 const PARSED_INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// Where the sizes of the engine's commits are left for the floors, one a line.
-pub(super) fn commit_sizes_file(run: &Path) -> PathBuf {
+pub(crate) fn commit_sizes_file(run: &Path) -> PathBuf {
     run.join("commit-sizes")
 }
 
