@@ -12,6 +12,7 @@ use crate::checkpointer::{LastCheckpoint, SignedCheckpoint};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, corrupt_row};
 use crate::identity::{IDENTITY_KEY, Identity};
+use crate::known_tokens::KnownTokens;
 use crate::plan::PlanHead;
 use crate::policy::Policy;
 use crate::pruning::PrunedRow;
@@ -45,6 +46,8 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) identity: Identity,
     pub(crate) keys: KeyRing,
+    /// Of a process that writes; others' revocations cannot happen beside it.
+    pub(crate) known_tokens: KnownTokens,
     view: RwLock<View>,
 }
 
@@ -68,7 +71,9 @@ impl Ledger {
         let identity = read_identity(store.as_ref()).await?;
         let keys = key_ring(&identity)?;
         let view = RwLock::new(View::load(store.as_ref()).await?);
-        let inner = Inner { store, destinations, last_checkpoint, clock, policy, identity, keys, view };
+        let known_tokens = KnownTokens::default();
+        let inner =
+            Inner { store, destinations, last_checkpoint, clock, policy, identity, keys, known_tokens, view };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -103,12 +108,18 @@ impl Ledger {
     /// Who the bearer of this token is; `None` for what is no valid token.
     pub async fn authenticate(&self, token: &str) -> Result<Option<Principal>> {
         let (key, hash) = fingerprint(token);
+        let now = self.inner.clock.now();
+        if let Some(known) = self.inner.known_tokens.find(&key) {
+            return Ok(known.accepts(hash, now).then(|| known.principal()));
+        }
+        let moment = self.inner.known_tokens.moment();
         for row in self.inner.store.rows(Table::Token, &key, None, 1).await? {
             let stored: TokenRow =
                 serde_json::from_str(&row.body).map_err(|error| corrupt_row("token", &row.key, error))?;
-            if stored.accepts(hash, self.inner.clock.now()) {
-                let TokenRow { id, name, role, tenant, .. } = stored;
-                return Ok(Some(Principal { id, name, role, tenant }));
+            if stored.accepts(hash, now) {
+                let principal = stored.principal();
+                self.inner.known_tokens.keep(key, stored, moment);
+                return Ok(Some(principal));
             }
         }
         Ok(None)

@@ -14,6 +14,7 @@ mod cursor;
 mod engine;
 mod error;
 mod identity;
+mod known_tokens;
 mod ledger;
 mod plan;
 mod policy;

@@ -259,6 +259,16 @@ impl TokenRow {
         equal && is_valid(self.revoked_at, self.expires_at, now)
     }
 
+    /// Who its bearer is.
+    pub(crate) fn principal(&self) -> Principal {
+        Principal {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            role: self.role,
+            tenant: self.tenant.clone(),
+        }
+    }
+
     pub(crate) fn summary(&self) -> TokenSummary {
         TokenSummary {
             id: self.id.clone(),

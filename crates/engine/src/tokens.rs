@@ -6,6 +6,7 @@ use store::{Row, RowChange, Table};
 use crate::actor::Actor;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result, corrupt_row};
+use crate::known_tokens::ForgetAtEnd;
 use crate::ledger::Ledger;
 use crate::token::{
     CreatedToken, LastSuperAdmin, NewToken, Role, TokenRow, TokenSummary, fingerprint, secret_text,
@@ -92,6 +93,8 @@ impl Engine {
         let revoked = TokenRow { revoked_at: Some(now), ..row.clone() };
         let details = json!({ "name": row.name, "role": row.role, "tenant": row.tenant });
         let changes = vec![put(key.clone(), &revoked)?];
+        // However this ends: a failure may have been applied all the same.
+        let _changed = ForgetAtEnd(&self.ledger().inner.known_tokens);
         self.state_change("token.revoked", actor, ("token", id), details, changes, None).await?;
         Ok(revoked.summary())
     }
