@@ -1,4 +1,4 @@
-//! Repository tasks, run as `cargo xtask <task>`: `test`, `tidy` and `bench`.
+//! Repository tasks, run as `cargo xtask <task>`: `test`, `tidy`, `bench` and `fuzz`.
 //!
 //! Deliberately absent: anything a release contains, any knowledge of a format or of the product's settings, and any
 //! task that changes a source file. A task only looks, builds, runs and reports.
@@ -6,6 +6,7 @@
 
 mod bench;
 mod failure;
+mod fuzz;
 mod process;
 mod test;
 mod tidy;
@@ -26,6 +27,8 @@ usage: cargo xtask <task>
                            --fast: fmt, tidy, clippy and the unit tests; needs no network and no tools
   tidy                     check the house rules that the compiler does not know
   bench <ingest|archive>   run a benchmark of a release build; further arguments are its own
+  fuzz [target] [--minutes N]
+                           run the fuzz targets, 10 minutes each unless told otherwise; needs cargo-fuzz
   help                     print this text
 
 exit codes: 0 done, 1 found something, 2 could not run
@@ -52,6 +55,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "tidy" if rest.is_empty() => tidy::run(),
         "tidy" => Err(Failure::usage("tidy takes no arguments", USAGE)),
         "bench" => bench::run(rest, USAGE),
+        "fuzz" => fuzz::run(&fuzz::Plan::parse(rest).map_err(|problem| Failure::usage(&problem, USAGE))?),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
