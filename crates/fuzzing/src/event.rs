@@ -1,14 +1,10 @@
-use event::{
-    EntryFields, Event, Field, Filter, Limits, VIOLATIONS_MAX, Violation, content_hashes_possible,
-    keys_for_line,
-};
+use event::{EntryFields, Event, Field, Filter, Limits, content_hashes_possible, keys_for_line};
 use serde_json::{Map, Value};
 
+use crate::canonical;
 use crate::naive::same;
+use crate::refusal::is_short;
 use crate::sample::{now, time};
-
-/// Bytes of one violation's message. The server bounds how many it answers with, so each has to be small by itself.
-const MESSAGE_BYTES_MAX: usize = 1_024;
 
 /// The input is one submitted event.
 ///
@@ -62,8 +58,10 @@ fn says_what_was_submitted(data: &[u8], line: &str) {
     assert!(same(&said.into(), &submitted.into()), "the line says something else: {line}");
 }
 
-/// The line without what the ledger added is an event with the same line, and so is a permutation of it.
+/// Every token of the line has its one form. The line without what the ledger added is an event with the same line, and so
+/// is a permutation of it.
 fn is_the_one_line(event: &Event, line: &str) {
+    canonical::check(line);
     let members = &line[line.find("\"stream\"").expect("every line has a stream")..];
     let submitted = format!("{{{members}");
     let sorted: Value = serde_json::from_str(&submitted).expect("a line is JSON");
@@ -112,15 +110,5 @@ fn is_found(fields: &EntryFields<'_>, line: &[u8]) {
         assert!(filter.matches(fields, line), "{} does not find the entry", field.as_str());
         let term = fields.terms()[usize::from(field.number())];
         assert_eq!(filter.exact_terms(), [(field, term)], "the index hides the entry");
-    }
-}
-
-fn is_short(violations: &[Violation]) {
-    assert!(!violations.is_empty(), "refused without a reason");
-    assert!(violations.len() <= VIOLATIONS_MAX + 1);
-    for violation in violations {
-        assert!(violation.member.len() <= 256 + '…'.len_utf8(), "{}", violation.member);
-        assert!(violation.message.len() <= MESSAGE_BYTES_MAX, "{}", violation.message);
-        assert_eq!(violation.position, None);
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: libFuzzer, randomness, files outside this crate, and anything a release contains.
 
+mod canonical;
 mod cursor;
 mod event;
 mod filter;
@@ -16,6 +17,7 @@ mod naive;
 mod note;
 mod object;
 mod pairs;
+mod refusal;
 mod sample;
 
 pub use crate::cursor::cursor;
