@@ -56,7 +56,7 @@ impl Page {
                     _ => violations.push(Violation::new(
                         "limit",
                         "range",
-                        format!("{value:?} is not accepted: give a number from 1 to {LIMIT_MAX}"),
+                        format!("limit is a number from 1 to {LIMIT_MAX}"),
                     )),
                 },
                 _ => page.cursor = Some(value.clone()),
