@@ -38,11 +38,12 @@ impl Page {
                 return true;
             };
             if seen.contains(&known) {
-                violations.push(Violation::new(
-                    known,
-                    "repeated",
-                    format!("{known} is given more than once"),
-                ));
+                let repeated = Violation::new(known, "repeated", format!("{known} is given more than once"));
+                // Once for each name: a query has room to repeat one thousands of times.
+                if !violations.contains(&repeated) {
+                    violations.push(repeated);
+                }
+                return false;
             }
             seen.push(known);
             match known {
@@ -56,7 +57,7 @@ impl Page {
                     _ => violations.push(Violation::new(
                         "limit",
                         "range",
-                        format!("{value:?} is not accepted: give a number from 1 to {LIMIT_MAX}"),
+                        format!("limit is a number from 1 to {LIMIT_MAX}"),
                     )),
                 },
                 _ => page.cursor = Some(value.clone()),
@@ -132,10 +133,21 @@ mod tests {
     use event::Filter;
     use store::Order;
 
-    use super::{Position, decode, encode};
+    use super::{Page, Position, decode, encode};
 
     fn filter(actor: &str) -> Filter {
         Filter::from_pairs([("actor", actor)].into_iter()).unwrap()
+    }
+
+    #[test]
+    fn a_name_that_is_repeated_is_refused_once() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut pairs: Vec<_> = (0..1_000).map(|_| pair("limit", "0")).collect();
+        pairs.extend([pair("order", "asc"), pair("actor", "a"), pair("order", "desc")]);
+        let violations = Page::from_pairs(&mut pairs).unwrap_err();
+        let found: Vec<_> = violations.iter().map(|violation| (&*violation.member, violation.rule)).collect();
+        assert_eq!(found, [("limit", "range"), ("limit", "repeated"), ("order", "repeated")]);
+        assert_eq!(pairs, [pair("actor", "a")]);
     }
 
     #[test]

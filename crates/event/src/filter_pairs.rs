@@ -3,7 +3,7 @@
 use crate::filter::{Filter, Range};
 use crate::needle::Needle;
 use crate::term::Field;
-use crate::violation::{Violation, rule};
+use crate::violation::{VIOLATIONS_MAX, Violation, rule};
 use crate::{Limits, Outcome, Stream, Timestamp, text_rules};
 
 /// Every name a filter knows, as messages list them.
@@ -18,6 +18,12 @@ pub(crate) fn read<'p>(pairs: impl Iterator<Item = (&'p str, &'p str)>) -> Resul
     let mut violations = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
     for (name, value) in pairs {
+        // A query of 64 KiB holds thousands of names; whoever sent it learns enough from the first few.
+        if violations.len() == VIOLATIONS_MAX {
+            let message = "what comes after these is not looked at; repair these first";
+            violations.push(Violation::new("", rule::MORE, message));
+            return Err(violations);
+        }
         let read = if seen.contains(&name) {
             Err((rule::DUPLICATE_MEMBER, "is given twice; give it once".to_owned()))
         } else if value.is_empty() {

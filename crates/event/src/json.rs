@@ -124,10 +124,24 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value<'de>, A::Error> {
-        let mut members = Vec::with_capacity(8);
+        // No room is made ahead: an event of 256 KiB can hold 87,000 empty objects.
+        let mut members = Vec::new();
         while let Some(member) = access.next_entry()? {
             members.push(member);
         }
         Ok(Value::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Value, parse};
+
+    #[test]
+    fn an_object_takes_no_more_memory_than_its_members() {
+        for (json, capacity_max) in [("{}", 0), (r#"{"a":0}"#, 4)] {
+            let Ok(Value::Object(members)) = parse(json.as_bytes()) else { panic!("{json} is an object") };
+            assert!(members.capacity() <= capacity_max, "{json}: {}", members.capacity());
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is wrong with an event or a filter, so that its sender can repair it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
@@ -27,14 +27,16 @@ pub struct Violation {
 
 impl Violation {
     /// A violation outside any batch. A path longer than 256 bytes is cut.
-    pub fn new(member: impl Into<String>, rule: &'static str, message: impl Into<String>) -> Self {
-        let mut member = member.into();
-        if member.len() > MEMBER_BYTES_MAX {
-            let boundary = (0..=MEMBER_BYTES_MAX).rev().find(|at| member.is_char_boundary(*at));
-            member.truncate(boundary.unwrap_or(0));
-            member.push('…');
-        }
-        Self { position: None, member, rule, message: message.into() }
+    pub fn new(member: impl AsRef<str>, rule: &'static str, message: impl Into<String>) -> Self {
+        Self::at_path(&member.as_ref(), rule, message)
+    }
+
+    /// The same, of a path that is not written out further than it is shown.
+    pub(crate) fn at_path(path: &dyn fmt::Display, rule: &'static str, message: impl Into<String>) -> Self {
+        let mut member = Shown(String::new());
+        // An error says that the rest is left out, which the ellipsis says already.
+        let _ = write!(member, "{path}");
+        Self { position: None, member: member.0, rule, message: message.into() }
     }
 
     /// The same violation, of the event at `position` of a batch.
@@ -42,6 +44,23 @@ impl Violation {
     pub fn at(mut self, position: usize) -> Self {
         self.position = Some(position);
         self
+    }
+}
+
+/// The beginning of a path. A name of 256 KiB above 64 broken rules would otherwise be written 64 times.
+struct Shown(String);
+
+impl fmt::Write for Shown {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MEMBER_BYTES_MAX - self.0.len();
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        let boundary = (0..=room).rev().find(|at| text.is_char_boundary(*at));
+        self.0.push_str(&text[..boundary.unwrap_or(0)]);
+        self.0.push('…');
+        Err(fmt::Error)
     }
 }
 
@@ -97,4 +116,27 @@ pub mod rule {
     pub const MORE: &str = "more";
     /// A time range that ends before it begins.
     pub const RANGE: &str = "range";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MEMBER_BYTES_MAX, Violation, rule};
+
+    #[test]
+    fn a_path_is_cut_at_a_character_and_not_kept_beyond() {
+        for (length, shown) in
+            [(127, 254), (128, 256), (129, 256 + '…'.len_utf8()), (130_000, 256 + '…'.len_utf8())]
+        {
+            let violation = Violation::new("é".repeat(length), rule::TYPE, "");
+            assert_eq!(violation.member.len(), shown, "{length}");
+            assert_eq!(violation.member.ends_with('…'), length > 128);
+            assert!(
+                violation.member.capacity() <= 2 * MEMBER_BYTES_MAX + 8,
+                "{}",
+                violation.member.capacity()
+            );
+        }
+        let odd = Violation::new(format!("a{}", "é".repeat(128)), rule::TYPE, "");
+        assert_eq!(odd.member.len(), 255 + '…'.len_utf8());
+    }
 }

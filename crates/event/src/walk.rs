@@ -46,7 +46,7 @@ impl<'w> Walk<'w> {
 
     pub(crate) fn violation(&mut self, path: Path<'_>, rule: &'static str, message: impl Into<String>) {
         if self.violations.len() < VIOLATIONS_MAX {
-            self.violations.push(Violation::new(path.to_string(), rule, message));
+            self.violations.push(Violation::at_path(&path, rule, message));
         } else {
             self.unlisted += 1;
         }

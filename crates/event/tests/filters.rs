@@ -2,7 +2,7 @@
 
 mod samples;
 
-use event::{EntryFields, Field, Filter, Stream, rule, term};
+use event::{EntryFields, Field, Filter, Stream, VIOLATIONS_MAX, rule, term};
 use samples::{audit, line, parse, time, with};
 use serde_json::json;
 
@@ -43,6 +43,16 @@ fn c1_a_bad_filter_is_an_error_never_everything_and_never_nothing() {
     let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
     check(&[("from", early), ("to", early)], &[("to", rule::RANGE)]);
     check(&[("recorded_from", late), ("recorded_to", early)], &[("recorded_to", rule::RANGE)]);
+}
+
+#[test]
+fn a_filter_of_thousands_of_names_is_refused_after_the_first_of_them() {
+    let names: Vec<String> = (0..10_000).map(|number| format!("n{number}")).collect();
+    let violations = Filter::from_pairs(names.iter().map(|name| (name.as_str(), "x"))).unwrap_err();
+    let (last, listed) = violations.split_last().unwrap();
+    assert_eq!((last.member.as_str(), last.rule), ("", rule::MORE));
+    let found: Vec<_> = listed.iter().map(|violation| violation.member.as_str()).collect();
+    assert_eq!(found, names[..VIOLATIONS_MAX]);
 }
 
 #[test]

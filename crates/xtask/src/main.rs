@@ -1,4 +1,4 @@
-//! Repository tasks, run as `cargo xtask <task>`: `test`, `tidy`, `bench` and `load`.
+//! Repository tasks, run as `cargo xtask <task>`: `test`, `tidy`, `bench`, `load`, `torture` and `fuzz`.
 //!
 //! Deliberately absent: anything a release contains, any knowledge of a format or of the product's settings, and any
 //! task that changes a source file. A task only looks, builds, runs and reports.
@@ -6,6 +6,7 @@
 
 mod bench;
 mod failure;
+mod fuzz;
 mod load;
 mod process;
 mod test;
@@ -29,6 +30,8 @@ usage: cargo xtask <task>
   bench <name>             run a benchmark of a release build: ingest, archive, service or memory;
                            further arguments are its own
   load                     put load on a running server (--url URL --token T); --help says more
+  fuzz [target] [--minutes N]
+                           run the fuzz targets, 10 minutes each unless told otherwise; needs cargo-fuzz
   help                     print this text
 
 exit codes: 0 done, 1 found something, 2 could not run
@@ -56,6 +59,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "tidy" => Err(Failure::usage("tidy takes no arguments", USAGE)),
         "bench" => bench::run(rest, USAGE),
         "load" => load::run(rest),
+        "fuzz" => fuzz::run(&fuzz::Plan::parse(rest).map_err(|problem| Failure::usage(&problem, USAGE))?),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -33,9 +33,15 @@ fn tidy_workspace() -> tempfile::TempDir {
 
 #[test]
 fn without_a_task_it_says_how_and_could_not_run() {
-    for arguments in
-        [&[][..], &["polish"], &["test", "--quick"], &["tidy", "now"], &["bench"], &["bench", "search"]]
-    {
+    for arguments in [
+        &[][..],
+        &["polish"],
+        &["test", "--quick"],
+        &["tidy", "now"],
+        &["bench"],
+        &["bench", "search"],
+        &["fuzz", "--fast"],
+    ] {
         let output = xtask(Path::new("."), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(
@@ -50,7 +56,7 @@ fn help_names_every_task() {
     let output = xtask(Path::new("."), &["help"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
-    for task in ["test [--fast]", "tidy", "bench <name>", "load"] {
+    for task in ["test [--fast]", "tidy", "bench <name>", "load", "fuzz [target]"] {
         assert!(text.contains(task), "{task}");
     }
 }

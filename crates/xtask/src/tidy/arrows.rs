@@ -35,6 +35,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
             "store", "testkit", "traffic",
         ],
     ),
+    ("fuzzing", &["archive", "engine", "event", "mapping", "merkle", "settings", "store", "testkit"]),
     ("xtask", &[]),
 ];
 
