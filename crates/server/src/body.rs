@@ -94,7 +94,7 @@ async fn refuse(mut chunks: BodyDataStream, bytes_max: usize) -> Failure {
             break;
         }
     }
-    Failure::too_large(format!("a batch has at most {bytes_max} bytes; nothing was stored"))
+    Failure::too_large(format!("a body has at most {bytes_max} bytes here; nothing was stored"))
 }
 
 async fn next(chunks: &mut BodyDataStream) -> Result<Option<Bytes>, Failure> {

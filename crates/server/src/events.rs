@@ -57,7 +57,7 @@ async fn parse(
 }
 
 /// A writer that is bound to a tenant writes that tenant only.
-fn check_tenant(caller: &Caller, events: &[Event]) -> Result<(), Failure> {
+pub(crate) fn check_tenant(caller: &Caller, events: &[Event]) -> Result<(), Failure> {
     let Some(tenant) = caller.tenant() else { return Ok(()) };
     let violations: Vec<Violation> = events
         .iter()

@@ -19,6 +19,7 @@ mod entries;
 mod events;
 mod failure;
 mod health;
+mod operations;
 mod query;
 mod routes;
 mod run;

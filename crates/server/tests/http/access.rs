@@ -12,7 +12,7 @@ fn g2_every_route_in_the_table_asks_for_its_role() {
     let server = Server::start();
     let tokens = ROLES.map(|role| (role, server.token(role, Some("7"))));
     for route in ROUTES {
-        let path = route.path.replace("{seq}", "0");
+        let path = route.path.replace("{seq}", "0").replace("{id}", "0");
         let without = server.call(route.method.as_str(), "", &path);
         let Access::Role(needed) = route.access else {
             assert_eq!(without.status, 200, "{path}");
@@ -34,7 +34,7 @@ fn g2_every_route_in_the_table_asks_for_its_role() {
 fn g1_unbound_auditors_and_admins_see_nothing_and_a_super_admin_sees_all() {
     let server = Server::start();
     for route in ROUTES.iter().filter(|route| route.access == Access::Role(Role::Auditor)) {
-        let path = route.path.replace("{seq}", "0");
+        let path = route.path.replace("{seq}", "0").replace("{id}", "0");
         for role in [Role::Auditor, Role::Admin] {
             let token = server.token(role, None);
             server.call(route.method.as_str(), &token, &path).refused(403, "tenant_missing");

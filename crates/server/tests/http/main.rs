@@ -4,5 +4,6 @@ mod access;
 mod append;
 mod harness;
 mod lifecycle;
+mod operations;
 mod search;
 mod verification;
