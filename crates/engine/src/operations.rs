@@ -54,7 +54,12 @@ impl Engine {
         let id = operation_id(key);
         let text = operation.text();
         let _alone = self.inner.operations.of(&key).lock().await;
-        if let Some(pending) = self.pending(&id).await? {
+        let mut found = self.pending(&id).await?;
+        if found.is_some() {
+            self.landed().await?;
+            found = self.pending(&id).await?;
+        }
+        if let Some(pending) = found {
             return if pending.text == text {
                 Ok(BegunOperation { operation_id: id, duplicate: true })
             } else {
@@ -74,6 +79,12 @@ impl Engine {
         let rows = Pending { id: id.clone(), begun_at, text, operation }.put()?;
         self.submit(Work { events: Vec::new(), rows, prune: None }, bytes, Some(room)).await?;
         Ok(BegunOperation { operation_id: id, duplicate: false })
+    }
+
+    /// Waits for what was queued before. The store may show a commit whose outcome is not known yet, left behind by a
+    /// caller that went away; nothing may be told of it until it is.
+    async fn landed(&self) -> Result<()> {
+        self.submit(Work { events: Vec::new(), rows: Vec::new(), prune: None }, 0, None).await.map(|_| ())
     }
 
     /// An event that is in the ledger cannot begin any more.

@@ -51,7 +51,12 @@ impl Engine {
     ) -> Result<CompletedOperation> {
         let key = key_of(operation_id).ok_or_else(unknown)?;
         let _alone = self.inner.operations.of(&key).lock().await;
-        let Some(pending) = self.pending(operation_id).await? else {
+        let mut pending = self.pending(operation_id).await?;
+        if pending.is_none() {
+            self.landed().await?;
+            pending = self.pending(operation_id).await?;
+        }
+        let Some(pending) = pending else {
             return self.ended(key, tenant, completion).await;
         };
         if tenant.is_some_and(|tenant| tenant != pending.operation.event().tenant()) {
