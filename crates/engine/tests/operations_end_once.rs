@@ -3,15 +3,15 @@
 //! with it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use engine::{Actor, CompletedOperation, Engine, ErrorKind, Page};
+use engine::{Actor, CompletedOperation, Engine, ErrorKind, LastCheckpoint, Page, Parts};
 use event::{Completion, EntryFields, Filter, Limits, Operation};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
-use store::{Store as _, Table};
+use store::Table;
 use testkit::{Fault, FaultyStore, Fixture, Rows, check, event_json};
 
 const OPERATIONS: usize = 3;
@@ -71,8 +71,24 @@ struct Known {
     ended: BTreeMap<usize, u64>,
 }
 
+/// The last checkpoint, where the signing of an engine that is going away cannot get in the way of the next one's.
+#[derive(Default)]
+struct Remembered(Mutex<Option<String>>);
+
+impl LastCheckpoint for Remembered {
+    fn load(&self) -> engine::Result<Option<String>> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    fn save(&self, note: &str) -> engine::Result<()> {
+        *self.0.lock().unwrap() = Some(note.to_owned());
+        Ok(())
+    }
+}
+
 struct World {
     fixture: Fixture,
+    checkpoint: Arc<Remembered>,
     faulty: Arc<FaultyStore>,
     engine: Engine,
     known: Known,
@@ -122,8 +138,14 @@ impl World {
     async fn new() -> Self {
         let fixture = Fixture::new(Rows::Memory);
         let faulty = Arc::new(FaultyStore::new(fixture.store(), Fault::Lost));
-        let engine = Engine::create(fixture.parts(faulty.clone()), &Actor::system()).await.unwrap();
-        Self { fixture, faulty, engine, known: Known::default(), left: false }
+        let checkpoint = Arc::new(Remembered::default());
+        let parts = Parts { last_checkpoint: checkpoint.clone(), ..fixture.parts(faulty.clone()) };
+        let engine = Engine::create(parts, &Actor::system()).await.unwrap();
+        Self { fixture, checkpoint, faulty, engine, known: Known::default(), left: false }
+    }
+
+    fn parts(&self) -> Parts {
+        Parts { last_checkpoint: self.checkpoint.clone(), ..self.fixture.parts(self.faulty.clone()) }
     }
 
     async fn take(&mut self, step: Step) {
@@ -160,7 +182,7 @@ impl World {
         if std::mem::take(&mut self.left) {
             let _ = self.engine.clone().shutdown().await;
         }
-        self.engine = Engine::open(self.fixture.parts(self.faulty.clone())).await.unwrap();
+        self.engine = Engine::open(self.parts()).await.unwrap();
     }
 
     /// Holds an answer against what was answered before and against the entry.
