@@ -2,7 +2,8 @@
 //!
 //! A pending operation is a row, not an entry: it is in no search, in no tree, and attested by nothing. Its end is one
 //! commit that adds the entry and deletes the row. That there is only one end follows from the entry's dedup key, which
-//! the store takes once; the locks here only spare the losers of a race a refused commit.
+//! the store takes once. The locks here keep beginnings with one id and different content apart, and spare the losers of
+//! other races a refused commit.
 
 mod complete;
 mod pending;
