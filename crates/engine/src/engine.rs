@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::{IDENTITY_KEY, Identity};
 use crate::ledger::Ledger;
+use crate::operations::OperationLocks;
 use crate::plan::{Keyed, Placed, PlanHead, Work, plan};
 use crate::policy::Policy;
 use crate::progress::Progress;
@@ -73,6 +74,7 @@ pub(crate) struct EngineInner {
     pub(crate) revoking: tokio::sync::Mutex<()>,
     /// Sealing a segment and pruning it exclude each other: both decide whether its index is wanted.
     pub(crate) segment_changes: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) operations: OperationLocks,
     queue: Mutex<Option<mpsc::UnboundedSender<Queued>>>,
     budget: Arc<Semaphore>,
     random: Mutex<StdRng>,
@@ -168,6 +170,7 @@ impl Engine {
             archiving: tokio::sync::Mutex::new(()),
             revoking: tokio::sync::Mutex::new(()),
             segment_changes,
+            operations: OperationLocks::default(),
             queue: Mutex::new(Some(queue)),
             budget: Arc::new(budget),
             random: Mutex::new(rand::make_rng()),
@@ -191,23 +194,7 @@ impl Engine {
                 format!("{} events at once, at most {} are taken", events.len(), limits.batch_events_max);
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let reserved: Vec<Violation> = events
-            .iter()
-            .enumerate()
-            .filter(|(_, event)| event.is_reserved())
-            .map(|(position, event)| {
-                let member = if event.tenant() == RESERVED_TENANT { "tenant" } else { "source" };
-                let message = format!("this {member} is the ledger's own: use another");
-                Violation::new(member, "reserved", message).at(position)
-            })
-            .collect();
-        if !reserved.is_empty() {
-            return Err(Error::with_violations(
-                ErrorKind::Forbidden,
-                "a tenant or source is reserved",
-                reserved,
-            ));
-        }
+        refuse_reserved(&events)?;
         let given: Vec<bool> = events.iter().map(|event| event.event_id().is_some()).collect();
         self.assign_ids(&mut events);
         let ids: Vec<Option<String>> =
@@ -217,12 +204,7 @@ impl Engine {
         let work =
             Work { events: events.into_iter().map(Keyed::from).collect(), rows: Vec::new(), prune: None };
         let (placed, tree_size) = self.submit(work, bytes, Some(room)).await?;
-        // From here on the events are in the ledger, whatever goes wrong with telling so.
-        let receipts = self.receipts(placed, ids, &given).await.map_err(|error| {
-            let message = "the events are in the ledger and a receipt could not be read: \
-                           retry with the same event_id";
-            Error::with_source(ErrorKind::OutcomeUnknown, message, error)
-        })?;
+        let receipts = self.receipts(placed, ids, &given).await?;
         Ok(Appended { receipts, tree_size })
     }
 
@@ -237,8 +219,14 @@ impl Engine {
         }
     }
 
+    /// An id for an event whose producer gave none.
+    pub(crate) fn new_event_id(&self) -> String {
+        let now = self.ledger().now();
+        uuid_v7(now, &mut self.inner.random.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// A share of the queue for so many bytes, or the refusal that tells the caller to come back.
-    fn room(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit> {
+    pub(crate) fn room(&self, bytes: usize) -> Result<tokio::sync::OwnedSemaphorePermit> {
         let most = self.ledger().inner.policy.queue_bytes_max / BUDGET_UNIT_BYTES;
         let units = (bytes as u64).div_ceil(BUDGET_UNIT_BYTES).min(most.max(1));
         self.inner.budget.clone().try_acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX)).map_err(
@@ -246,7 +234,7 @@ impl Engine {
         )
     }
 
-    async fn submit(
+    pub(crate) async fn submit(
         &self,
         work: Work,
         bytes: usize,
@@ -264,7 +252,21 @@ impl Engine {
 
     /// Receipts in the order of the events. Those of duplicates are read from the entries they repeat; where such an
     /// entry is no longer hot, the id is the one that the caller sent, if any.
-    async fn receipts(
+    pub(crate) async fn receipts(
+        &self,
+        placed: Vec<Placed>,
+        ids: Vec<Option<String>>,
+        given: &[bool],
+    ) -> Result<Vec<Receipt>> {
+        // The events are in the ledger, whatever goes wrong with telling so.
+        self.read_receipts(placed, ids, given).await.map_err(|error| {
+            let message = "the events are in the ledger and a receipt could not be read: \
+                           retry with the same event_id";
+            Error::with_source(ErrorKind::OutcomeUnknown, message, error)
+        })
+    }
+
+    async fn read_receipts(
         &self,
         placed: Vec<Placed>,
         ids: Vec<Option<String>>,
@@ -319,10 +321,7 @@ impl Engine {
             _ => Map::new(),
         };
         let now = self.ledger().now();
-        let event_id = {
-            let mut random = self.inner.random.lock().unwrap_or_else(PoisonError::into_inner);
-            uuid_v7(now, &mut random)
-        };
+        let event_id = self.new_event_id();
         let event = event_for(Statement { action, actor, target, details }, &rows, &event_id, now)?;
         let bytes = event.bytes();
         let work = Work { events: vec![event.into()], rows, prune };
@@ -426,6 +425,24 @@ async fn seal_segments(ledger: Ledger, wake: Arc<Notify>, segment_changes: Arc<t
             view.tail.drop_sealed(number);
         }
     }
+}
+
+/// Refuses events that claim the ledger's own tenant or source.
+pub(crate) fn refuse_reserved(events: &[Event]) -> Result<()> {
+    let reserved: Vec<Violation> = events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.is_reserved())
+        .map(|(position, event)| {
+            let member = if event.tenant() == RESERVED_TENANT { "tenant" } else { "source" };
+            let message = format!("this {member} is the ledger's own: use another");
+            Violation::new(member, "reserved", message).at(position)
+        })
+        .collect();
+    if reserved.is_empty() {
+        return Ok(());
+    }
+    Err(Error::with_violations(ErrorKind::Forbidden, "a tenant or source is reserved", reserved))
 }
 
 fn entry_id(seq: u64, line: &[u8]) -> Result<String> {

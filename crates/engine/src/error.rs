@@ -66,6 +66,12 @@ impl Error {
         Self { violations, ..Self::new(kind, message) }
     }
 
+    /// The same of an event that stands alone, where a position says nothing.
+    pub(crate) fn without_positions(mut self) -> Self {
+        self.violations.iter_mut().for_each(|violation| violation.position = None);
+        self
+    }
+
     /// What the caller should do about it.
     pub fn kind(&self) -> ErrorKind {
         self.kind

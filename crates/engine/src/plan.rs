@@ -42,7 +42,7 @@ impl From<Event> for Keyed {
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) events: Vec<Keyed>,
-    /// Control rows that the events attest.
+    /// Control rows that the events attest, and transient ones.
     pub(crate) rows: Vec<RowChange>,
     pub(crate) prune: Option<Prune>,
 }
@@ -69,7 +69,7 @@ pub(crate) struct CommitPlan {
 }
 
 impl CommitPlan {
-    /// Every event of it was there before, or was refused.
+    /// Every event of it was there before or was refused, and no row changes.
     pub(crate) fn changes_nothing(&self) -> bool {
         self.commit.lines.is_empty() && self.commit.rows.is_empty() && self.commit.prune.is_none()
     }
@@ -119,6 +119,8 @@ pub(crate) fn plan(
             Ok(placed)
         })
         .collect();
+    // The head's time is its last entry's: rows alone do not move it.
+    let recorded_at = if planning.lines.is_empty() { head.recorded_at } else { recorded_at };
     let next = PlanHead { range: planning.range, recorded_at, hold_version: head.hold_version };
     let commit = Commit {
         expected_size: head.size(),
@@ -162,9 +164,12 @@ impl Planning<'_> {
                 Err(violation) => conflicts.push(violation),
                 Ok(Some(row)) => placed.push(Placed::Duplicate { seq: row.seq }),
                 Ok(None) => {
-                    if let Some(violation) = self.retention_violation(event, position) {
-                        invalid.push(violation);
-                    }
+                    // An operation's was long enough when it began; the line has the policy's if that is longer now.
+                    let retention = match event.started_at() {
+                        None => retention_violation(self.policy, event, self.recorded_at),
+                        Some(_) => None,
+                    };
+                    invalid.extend(retention.map(|violation| violation.at(position)));
                     for key in [keys.event, keys.external].into_iter().flatten() {
                         let row = KeyRow { key, seq: next_seq, content: event.content_hash() };
                         self.new_keys.insert(key, row);
@@ -226,21 +231,6 @@ impl Planning<'_> {
         Ok(Some(row))
     }
 
-    fn retention_violation(&self, event: &Event, position: usize) -> Option<Violation> {
-        let asked = event.retention_until()?;
-        let policy = self.policy.retention_until(event.stream(), self.recorded_at);
-        let message = match policy {
-            Some(least) if asked >= least => return None,
-            Some(least) => {
-                format!(
-                    "is {asked}, the stream's policy keeps entries until {least}: give a later time, or none"
-                )
-            }
-            None => format!("is {asked}, the stream's policy keeps entries for ever: leave it out"),
-        };
-        Some(Violation::new("retention_until", "shorter_than_policy", message).at(position))
-    }
-
     fn append(&mut self, event: &Event, seq: u64) -> merkle::Hash {
         let default_until = self.policy.retention_until(event.stream(), self.recorded_at);
         let mut line = Vec::with_capacity(event.bytes() + 128);
@@ -256,4 +246,22 @@ impl Planning<'_> {
         });
         leaf
     }
+}
+
+/// What is wrong with the event's own `retention_until`, were it recorded then.
+pub(crate) fn retention_violation(
+    policy: &Policy,
+    event: &Event,
+    recorded_at: Timestamp,
+) -> Option<Violation> {
+    let asked = event.retention_until()?;
+    let least = policy.retention_until(event.stream(), recorded_at);
+    let message = match least {
+        Some(least) if asked >= least => return None,
+        Some(least) => {
+            format!("is {asked}, the stream's policy keeps entries until {least}: give a later time, or none")
+        }
+        None => format!("is {asked}, the stream's policy keeps entries for ever: leave it out"),
+    };
+    Some(Violation::new("retention_until", "shorter_than_policy", message))
 }

@@ -23,6 +23,25 @@ pub struct Policy {
     pub run_at_minutes: u16,
     /// A search reads at most so many entries for one page.
     pub scan_entries_max: u64,
+    /// When operations are given up.
+    pub operations: OperationPolicy,
+}
+
+/// When an operation that nobody completes enters the ledger with outcome `unknown`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationPolicy {
+    /// Seconds after it was begun, by the ledger's clock, that it may be completed at least.
+    pub timeout_seconds: u64,
+    /// Seconds between two looks at what has timed out; at least 1.
+    pub every_seconds: u64,
+    /// At most so many operations are timed out in one run, the oldest first; at least 1.
+    pub timed_out_max: usize,
+}
+
+impl Default for OperationPolicy {
+    fn default() -> Self {
+        Self { timeout_seconds: 14_400, every_seconds: 600, timed_out_max: 1_000 }
+    }
 }
 
 impl Default for Policy {
@@ -39,6 +58,7 @@ impl Default for Policy {
             archive_enabled: true,
             run_at_minutes: 150,
             scan_entries_max: 200_000,
+            operations: OperationPolicy::default(),
         }
     }
 }

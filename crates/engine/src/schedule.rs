@@ -1,4 +1,5 @@
-//! Archive runs that happen by themselves: once a UTC day, at the policy's time, also after a restart.
+//! What happens by itself: archive runs once a UTC day, at the policy's time, also after a restart; and the end of
+//! operations that nobody completes.
 
 use std::time::{Duration, Instant};
 
@@ -33,14 +34,14 @@ struct LastRun {
 }
 
 /// Compares wall time with monotonic time.
-struct ClockWatch {
+pub(crate) struct ClockWatch {
     started: Instant,
     started_at: Timestamp,
 }
 
 impl ClockWatch {
     /// Why the wall clock is not believed, if so.
-    fn doubt(&self, now: Timestamp, head: Timestamp) -> Option<String> {
+    pub(crate) fn doubt(&self, now: Timestamp, head: Timestamp) -> Option<String> {
         let elapsed = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
         let moved = now.micros().saturating_sub(self.started_at.micros()).saturating_sub(elapsed);
         if moved.saturating_abs() > CLOCK_DOUBT_MICROS {
@@ -52,11 +53,15 @@ impl ClockWatch {
 }
 
 impl Engine {
-    /// Runs the archive once a UTC day until it is dropped. Dropping it in the middle of a run is safe: the next run
-    /// goes on where this one was.
+    /// Runs the archive once a UTC day, and times operations out, until it is dropped. Dropping it in the middle of a
+    /// run is safe: the next run goes on where this one was.
     pub async fn run_schedule(&self) {
+        let watch = ClockWatch { started: Instant::now(), started_at: self.ledger().now() };
+        tokio::join!(self.archive_by_schedule(&watch), self.time_out_by_schedule(&watch));
+    }
+
+    async fn archive_by_schedule(&self, watch: &ClockWatch) {
         let clock = &self.ledger().inner.clock;
-        let watch = ClockWatch { started: Instant::now(), started_at: clock.now() };
         let (mut skip_ticks, mut failures) = (0_u32, 0_u32);
         loop {
             if skip_ticks > 0 {

@@ -33,6 +33,8 @@ pub struct EntryFields<'a> {
     pub event_id: Cow<'a, str>,
     /// When it happened, as the producer claims.
     pub occurred_at: Timestamp,
+    /// When the operation began that the entry is the end of; absent in other entries.
+    pub started_at: Option<Timestamp>,
     /// Organisation, workspace or silo.
     pub tenant: Cow<'a, str>,
     /// What kind of subject acted.
@@ -75,6 +77,7 @@ impl<'a> EntryFields<'a> {
             stream: raw.stream,
             event_id: raw.event_id.0,
             occurred_at: raw.occurred_at,
+            started_at: raw.started_at,
             tenant: raw.tenant.0,
             actor_type: raw.actor.r#type,
             actor_id: raw.actor.id.map(cow),
@@ -129,6 +132,7 @@ struct RawLine<'a> {
     #[serde(borrow)]
     event_id: Text<'a>,
     occurred_at: Timestamp,
+    started_at: Option<Timestamp>,
     #[serde(borrow)]
     tenant: Text<'a>,
     #[serde(borrow)]

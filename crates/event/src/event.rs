@@ -39,6 +39,7 @@ const TARGET_ID: usize = place(TARGET, "id");
 pub struct Event {
     stream: Stream,
     occurred_at: Timestamp,
+    started_at: Option<Timestamp>,
     retention_until: Option<Timestamp>,
     tenant: Box<str>,
     id: Option<Box<str>>,
@@ -60,36 +61,47 @@ impl Event {
     /// Reads and validates one submitted event, reporting every violation at once (up to a bound; only one when the
     /// bytes are not JSON or too many). `now` is what `occurred_at` is held against.
     pub fn parse(json: &[u8], limits: &Limits, now: Timestamp) -> Result<Self, Vec<Violation>> {
-        let whole = |rule, message: String| vec![Violation::new("", rule, message)];
-        if json.len() > limits.event_bytes_max {
-            return Err(whole(rule::TOO_LONG, text_rules::too_long(json.len(), limits.event_bytes_max)));
-        }
-        let value = json::parse(json).map_err(|violation| vec![violation])?;
-        let Value::Object(mut members) = value else {
-            let message = format!("is {} and must be an object", value.kind());
-            return Err(whole(rule::TYPE, message));
-        };
+        let mut members = object(json, limits)?;
+        Self::from_members(&mut members, json.len(), limits, now, None)
+    }
+
+    /// Validates and renders what was read from about so many bytes. When an operation ends (`begun`), the members do
+    /// not have its `retention_until`.
+    pub(crate) fn from_members(
+        members: &mut Members<'_>,
+        bytes: usize,
+        limits: &Limits,
+        now: Timestamp,
+        begun: Option<Begun>,
+    ) -> Result<Self, Vec<Violation>> {
         let stream = members.iter().find(|(name, _)| name.0 == "stream").and_then(|(_, value)| match value {
             Value::String(text) => text.parse().ok(),
             _ => None,
         });
-        let mut walk = Walk::new(limits, stream, json.len() + 64);
-        let layout = walk.members(EVENT, &mut members, Path::Whole);
-        let times = between_members(&mut walk, &members, &layout, now);
+        let mut walk = Walk::new(limits, stream, bytes + 64);
+        let layout = walk.members(EVENT, members, Path::Whole);
+        let times = between_members(&mut walk, members, &layout, now);
         if walk.out.len() + 2 > limits.event_bytes_max {
             let message = text_rules::too_long(walk.out.len() + 2, limits.event_bytes_max);
             walk.violation(Path::Whole, rule::TOO_LONG, message);
         }
-        let rendered = walk.finish()?;
+        let mut rendered = walk.finish()?;
         // With no violation the stream and the time are there; the branch exists because the types cannot say so.
         let (Some(stream), (Some(occurred_at), retention_until)) = (stream, times) else {
             return Err(whole(rule::REQUIRED, "has no stream or no occurred_at".to_owned()));
         };
-        let boxed = |place| layout.text(&members, place).map(Box::from);
+        let mut retention_offset = layout.offsets[RETENTION_UNTIL];
+        if let Some(begun) = begun {
+            let member = format!(",\"started_at\":\"{}\"", begun.started_at);
+            rendered.splice(layout.offsets[TENANT]..layout.offsets[TENANT], member.bytes());
+            retention_offset += member.len();
+        }
+        let boxed = |place| layout.text(members, place).map(Box::from);
         Ok(Self {
             stream,
             occurred_at,
-            retention_until,
+            started_at: begun.map(|begun| begun.started_at),
+            retention_until: begun.map_or(retention_until, |begun| begun.retention_until),
             tenant: boxed(TENANT).unwrap_or_default(),
             id: boxed(EVENT_ID),
             source: boxed(SOURCE),
@@ -98,8 +110,8 @@ impl Event {
             members: rendered,
             assigned_id: Vec::new(),
             id_offset: layout.offsets[EVENT_ID],
-            retention_offset: layout.offsets[RETENTION_UNTIL],
-            terms: terms(&members, &layout),
+            retention_offset,
+            terms: terms(members, &layout),
         })
     }
 
@@ -127,8 +139,8 @@ impl Event {
         Keys::new(&self.tenant, self.id.as_deref(), external)
     }
 
-    /// Appends the canonical line, without a newline. `default_retention_until` counts only when the event has none of
-    /// its own.
+    /// Appends the canonical line, without a newline. `default_retention_until` counts when the event has none of its
+    /// own; with an operation, also when its own is shorter: when it began, that was long enough.
     pub fn write_line(
         &self,
         seq: u64,
@@ -145,7 +157,13 @@ impl Event {
         out.extend_from_slice(&self.members[..self.id_offset]);
         out.extend_from_slice(&self.assigned_id);
         out.extend_from_slice(&self.members[self.id_offset..self.retention_offset]);
-        if let (None, Some(until)) = (self.retention_until, default_retention_until) {
+        let until = match (self.started_at, self.retention_until) {
+            // What was submitted stands among the members.
+            (None, Some(_)) => None,
+            (_, None) => default_retention_until,
+            (Some(_), Some(own)) => default_retention_until.map(|until| until.max(own)),
+        };
+        if let Some(until) = until {
             out.extend_from_slice(b",\"retention_until\":\"");
             until.write(out);
             out.push(b'"');
@@ -200,6 +218,21 @@ impl Event {
         self.occurred_at
     }
 
+    /// When it began, if it is the second step of an operation; then `occurred_at` is when it ended.
+    pub const fn started_at(&self) -> Option<Timestamp> {
+        self.started_at
+    }
+
+    /// The event as one JSON object in canonical form, with its id, before defaults.
+    pub(crate) fn text(&self) -> String {
+        let mut text = vec![b'{'];
+        text.extend_from_slice(&self.members[..self.id_offset]);
+        text.extend_from_slice(&self.assigned_id);
+        text.extend_from_slice(&self.members[self.id_offset..]);
+        text.push(b'}');
+        String::from_utf8(text).unwrap_or_else(|_| unreachable!("members are written from texts"))
+    }
+
     /// Until when the producer wants it kept; whether that is long enough depends on `recorded_at` and is not checked
     /// here.
     pub const fn retention_until(&self) -> Option<Timestamp> {
@@ -210,6 +243,28 @@ impl Event {
     pub fn is_reserved(&self) -> bool {
         self.tenant.as_ref() == RESERVED_TENANT || self.source.as_deref() == Some(RESERVED_SOURCE)
     }
+}
+
+/// What the first step of an operation leaves to the second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) started_at: Timestamp,
+    pub(crate) retention_until: Option<Timestamp>,
+}
+
+/// Reads one JSON object of at most the size of an event.
+pub(crate) fn object<'a>(json: &'a [u8], limits: &Limits) -> Result<Members<'a>, Vec<Violation>> {
+    if json.len() > limits.event_bytes_max {
+        return Err(whole(rule::TOO_LONG, text_rules::too_long(json.len(), limits.event_bytes_max)));
+    }
+    match json::parse(json).map_err(|violation| vec![violation])? {
+        Value::Object(members) => Ok(members),
+        value => Err(whole(rule::TYPE, format!("is {} and must be an object", value.kind()))),
+    }
+}
+
+fn whole(rule: &'static str, message: String) -> Vec<Violation> {
+    vec![Violation::new("", rule, message)]
 }
 
 /// The rules that hold between members. Returns `occurred_at` and `retention_until` as far as they can be read.

@@ -13,7 +13,7 @@ use crate::violation::Violation;
 pub(crate) type Members<'a> = Vec<(Text<'a>, Value<'a>)>;
 
 /// A JSON value that borrows from the submitted bytes wherever a string has no escape.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
     Null,
     Bool(bool),

@@ -19,6 +19,19 @@ pub struct Limits {
     pub future_seconds_max: u32,
 }
 
+impl Limits {
+    /// For what was accepted before, perhaps under wider limits than there are now.
+    pub(crate) const NONE: Self = Self {
+        event_bytes_max: usize::MAX,
+        identifier_bytes_max: usize::MAX,
+        string_bytes_max: usize::MAX,
+        metadata_depth_max: usize::MAX,
+        batch_events_max: usize::MAX,
+        batch_bytes_max: usize::MAX,
+        future_seconds_max: u32::MAX,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

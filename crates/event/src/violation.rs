@@ -108,6 +108,8 @@ pub mod rule {
     pub const DEPTH: &str = "depth";
     /// The member may not stand beside this outcome.
     pub const OUTCOME: &str = "outcome";
+    /// The member belongs to the other step of an operation.
+    pub const STEP: &str = "step";
     /// A tool event that carries payload.
     pub const PAYLOAD: &str = "payload";
     /// A tool event that carries personal data.

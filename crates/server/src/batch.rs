@@ -82,19 +82,24 @@ impl Refused {
     }
 
     fn into_failure(self, submitted: usize) -> Failure {
-        let (refused, details) = (self.events, self.details);
+        let (events, details) = (self.events, self.details);
         let more = if details.len() >= DETAILS_MAX { " or more" } else { "" };
-        let message = format!("{refused}{more} of {submitted} events are refused; nothing was stored");
-        let is_whole = |violation: &Violation| violation.member.is_empty();
-        let (status, code) = if details.iter().any(|violation| violation.rule == rule::JSON) {
-            (StatusCode::BAD_REQUEST, "malformed")
-        } else if details.iter().any(|violation| is_whole(violation) && violation.rule == rule::TOO_LONG) {
-            (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
-        } else {
-            (StatusCode::UNPROCESSABLE_ENTITY, "event_invalid")
-        };
-        Failure::new(status, code, message).detailed(details)
+        let message = format!("{events}{more} of {submitted} events are refused; nothing was stored");
+        refused(message, details)
     }
+}
+
+/// What is said of violations, with the status of the gravest.
+pub(crate) fn refused(message: impl Into<String>, details: Vec<Violation>) -> Failure {
+    let is_whole = |violation: &Violation| violation.member.is_empty();
+    let (status, code) = if details.iter().any(|violation| violation.rule == rule::JSON) {
+        (StatusCode::BAD_REQUEST, "malformed")
+    } else if details.iter().any(|violation| is_whole(violation) && violation.rule == rule::TOO_LONG) {
+        (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
+    } else {
+        (StatusCode::UNPROCESSABLE_ENTITY, "event_invalid")
+    };
+    Failure::new(status, code, message).detailed(details)
 }
 
 fn too_many(events_max: usize) -> Failure {

@@ -123,7 +123,7 @@ async fn refuse(mut chunks: BodyDataStream, bytes_max: usize) -> Failure {
 }
 
 fn too_large(bytes_max: usize) -> Failure {
-    Failure::too_large(format!("the body may have at most {bytes_max} bytes; nothing was stored"))
+    Failure::too_large(format!("a body has at most {bytes_max} bytes here; nothing was stored"))
 }
 
 async fn next(chunks: &mut BodyDataStream) -> Result<Option<Bytes>, Failure> {

@@ -75,7 +75,7 @@ async fn parse(sent: Sent, room: BodyRoom) -> Result<(Vec<Event>, Option<OwnedSe
 }
 
 /// A writer that is bound to a tenant writes that tenant only.
-fn check_tenant(caller: &Caller, events: &[Event]) -> Result<(), Failure> {
+pub(crate) fn check_tenant(caller: &Caller, events: &[Event]) -> Result<(), Failure> {
     let Some(tenant) = caller.tenant() else { return Ok(()) };
     let violations: Vec<Violation> = events
         .iter()

@@ -21,6 +21,7 @@ mod entries;
 mod events;
 mod failure;
 mod health;
+mod operations;
 mod query;
 mod routes;
 mod run;

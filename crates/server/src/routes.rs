@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use crate::access::{self, Access};
 use crate::body::BodyRoom;
 use crate::bounds::Bounds;
-use crate::{archives, entries, events, health, search, tokens, trace, verification};
+use crate::{archives, entries, events, health, operations, search, tokens, trace, verification};
 
 /// Batches of the largest size that may be in memory at once, over all requests.
 const BATCHES_IN_MEMORY_MAX: usize = 8;
@@ -46,6 +46,10 @@ const fn route(
 pub static ROUTES: &[Route] = &[
     open(Method::GET, "/healthz", |method| on(method, health::health)),
     route(Method::POST, "/v1/events", Role::Writer, |method| on(method, events::append)),
+    route(Method::POST, "/v1/operations", Role::Writer, |method| on(method, operations::begin)),
+    route(Method::POST, "/v1/operations/{id}/complete", Role::Writer, |method| {
+        on(method, operations::complete)
+    }),
     route(Method::GET, "/v1/audit/events", Role::Auditor, |method| on(method, search::audit)),
     route(Method::GET, "/v1/audit/discovery", Role::Auditor, |method| on(method, search::discovery)),
     route(Method::GET, "/v1/audit/tools", Role::Auditor, |method| on(method, search::tool)),

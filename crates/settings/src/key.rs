@@ -36,6 +36,7 @@ pub(crate) const SECTIONS: &[(&str, &str)] = &[
     ("streams.discovery", "Policy of the stream `discovery`."),
     ("streams.tool", "Policy of the stream `tool`."),
     ("retention", "What leaves the hot store, and when."),
+    ("operations", "Events in two steps, begun and completed."),
     ("limits", "How large events and batches may be."),
     ("search", "Bounds of a search."),
     (
@@ -111,6 +112,24 @@ pub(crate) const KEYS: &[Key] = &[
         "90",
         Rule::Whole { min: 0, max: 36_500 },
         "Days after pruning that a repeated event is still recognised as a duplicate.",
+    ),
+    key(
+        "operations.timeout_seconds",
+        "14_400",
+        Rule::Whole { min: 1, max: 31_536_000 },
+        "Seconds after its beginning that an operation which nobody completes is recorded with outcome `unknown`; less than the hot window.",
+    ),
+    key(
+        "operations.every_seconds",
+        "600",
+        Rule::Whole { min: 1, max: 86_400 },
+        "Seconds between two looks of `serve` at what has timed out.",
+    ),
+    key(
+        "operations.timed_out_max",
+        "1_000",
+        Rule::Whole { min: 1, max: 100_000 },
+        "Operations timed out at one look, the oldest first; what is left waits for the next.",
     ),
     key("limits.event_bytes_max", "262_144", Rule::Whole { min: 1_024, max: 8 * MIB }, "Bytes of one event."),
     key(

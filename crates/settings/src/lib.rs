@@ -25,5 +25,6 @@ pub use layers::{FILE_NAME, Flag, Sources};
 pub use problem::{Error, Place, Problem};
 pub use reference::{initial_file, reference_page};
 pub use settings::{
-    Archive, Backend, Ledger, Limits, Retention, Search, Server, Settings, Store, StreamSettings, Streams,
+    Archive, Backend, Ledger, Limits, Operations, Retention, Search, Server, Settings, Store, StreamSettings,
+    Streams,
 };

@@ -11,6 +11,8 @@ use crate::layers::{Found, Sources};
 use crate::problem::{Error, Problem};
 use crate::values::Values;
 
+const SECONDS_PER_DAY: u64 = 86_400;
+
 /// Everything that can be set, accepted and complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -24,6 +26,8 @@ pub struct Settings {
     pub streams: Streams,
     /// `[retention]`
     pub retention: Retention,
+    /// `[operations]`
+    pub operations: Operations,
     /// `[limits]`
     pub limits: Limits,
     /// `[search]`
@@ -97,6 +101,17 @@ pub struct Retention {
     pub transaction_entries: u64,
     /// Days after pruning that dedup keys are kept, 0 to 36,500.
     pub dedup_days: u32,
+}
+
+/// Events in two steps, begun and completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operations {
+    /// Seconds after its beginning that an operation is given up, 1 to 31,536,000 and less than the hot window.
+    pub timeout_seconds: u64,
+    /// Seconds between two looks at what has timed out, 1 to 86,400.
+    pub every_seconds: u64,
+    /// Operations timed out at one look, 1 to 100,000.
+    pub timed_out_max: usize,
 }
 
 /// How large events and batches may be; see [`event::Limits`], which it becomes.
@@ -183,6 +198,11 @@ fn read(found: &BTreeMap<String, Found>, data_dir: PathBuf, problems: &mut Vec<P
             transaction_entries: values.whole("retention.transaction_entries"),
             dedup_days: values.whole_u32("retention.dedup_days"),
         },
+        operations: Operations {
+            timeout_seconds: values.whole("operations.timeout_seconds"),
+            every_seconds: values.whole("operations.every_seconds"),
+            timed_out_max: values.count("operations.timed_out_max"),
+        },
         limits: Limits {
             event_bytes_max: values.count("limits.event_bytes_max"),
             string_bytes_max: values.count("limits.string_bytes_max"),
@@ -223,6 +243,16 @@ fn archives(values: &mut Values<'_>, data_dir: &Path) -> Vec<Archive> {
 
 /// Values that are fine alone and not together: the smaller thing must fit into the larger.
 fn check_together(settings: &Settings, values: &mut Values<'_>) {
+    let (timeout_seconds, hot_days) =
+        (settings.operations.timeout_seconds, settings.retention.hot_days.days());
+    let hot_seconds = u64::from(hot_days) * SECONDS_PER_DAY;
+    if timeout_seconds >= hot_seconds {
+        let message = format!(
+            "{timeout_seconds} is not less than the hot window (retention.hot_days = {hot_days}): give at most {}",
+            hot_seconds - 1
+        );
+        values.refuse("operations.timeout_seconds", message);
+    }
     let limits = &settings.limits;
     let queue_bytes_max = usize::try_from(settings.server.queue_bytes_max).unwrap_or(usize::MAX);
     let fits = [

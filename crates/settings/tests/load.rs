@@ -83,6 +83,11 @@ fn without_any_source_the_documented_defaults_hold() {
     assert_eq!(settings.retention.dedup_days, 90);
     assert!(settings.retention.enabled);
     assert_eq!(settings.search.scan_entries_max, 200_000);
+    let operations = &settings.operations;
+    assert_eq!(
+        (operations.timeout_seconds, operations.every_seconds, operations.timed_out_max),
+        (14_400, 600, 1_000)
+    );
     assert_eq!(event::Limits::from(&settings.limits), event::Limits::default());
     assert_eq!(settings.archive, []);
 }
@@ -100,6 +105,24 @@ fn d1_a_hot_window_out_of_bounds_is_refused_with_the_value_and_the_accepted_rang
     }
     for value in ["1", "36_500"] {
         Given::new().file("strongroom.toml", &format!("retention.hot_days = {value}")).loads();
+    }
+}
+
+#[test]
+fn d1_operations_time_out_before_entries_leave_the_hot_window() {
+    let given = |hot_days: &str, timeout: &str| {
+        let text = format!("retention.hot_days = {hot_days}\noperations.timeout_seconds = {timeout}");
+        Given::new().file("strongroom.toml", &text)
+    };
+    for (hot_days, timeout, largest) in [("1", "86_400", "86399"), ("2", "200000", "172799")] {
+        let message = given(hot_days, timeout).refuses().to_string();
+        let window = format!("retention.hot_days = {hot_days}): give at most {largest}");
+        assert!(message.contains("operations.timeout_seconds") && message.contains(&window), "{message}");
+    }
+    assert_eq!(given("1", "86_399").loads().operations.timeout_seconds, 86_399);
+    for (key, value) in [("timeout_seconds", "0"), ("every_seconds", "0"), ("timed_out_max", "-1")] {
+        let error = Given::new().file("strongroom.toml", &format!("operations.{key} = {value}")).refuses();
+        assert!(error.to_string().contains("give a whole number from 1 to"), "{error}");
     }
 }
 

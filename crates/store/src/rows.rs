@@ -50,7 +50,7 @@ pub struct Commit {
     pub keys: Vec<KeyRow>,
     /// The head afterwards; its size is `expected_size + lines.len()`.
     pub head: Head,
-    /// Control rows that the new entries attest.
+    /// Control rows that the new entries attest, and rows of transient tables.
     pub rows: Vec<RowChange>,
     /// Hot copies to delete.
     pub prune: Option<Prune>,
@@ -100,12 +100,21 @@ pub enum Table {
     Token,
     /// Last runs of tasks. Not evidence.
     TaskRun,
+    /// Operations that were begun and have not ended. Not evidence.
+    Operation,
 }
 
 impl Table {
     /// Every control table.
-    pub const ALL: [Self; 6] =
-        [Self::Identity, Self::Batch, Self::Object, Self::Pruned, Self::Token, Self::TaskRun];
+    pub const ALL: [Self; 7] = [
+        Self::Identity,
+        Self::Batch,
+        Self::Object,
+        Self::Pruned,
+        Self::Token,
+        Self::TaskRun,
+        Self::Operation,
+    ];
 
     /// The table's name in SQL and in attestations.
     pub fn name(self) -> &'static str {
@@ -116,6 +125,7 @@ impl Table {
             Self::Pruned => "pruned",
             Self::Token => "token",
             Self::TaskRun => "task_run",
+            Self::Operation => "operation",
         }
     }
 
@@ -126,7 +136,7 @@ impl Table {
 
     /// Whether rows change without an entry that attests them, because they are no evidence.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::TaskRun)
+        matches!(self, Self::TaskRun | Self::Operation)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use engine::Policy;
+use engine::{OperationPolicy, Policy};
 use settings::{Flag, Settings, Sources};
 
 use crate::arguments::Global;
@@ -51,6 +51,11 @@ impl Configuration {
             archive_enabled: settings.retention.enabled,
             run_at_minutes: settings.retention.run_at_minutes,
             scan_entries_max: settings.search.scan_entries_max,
+            operations: OperationPolicy {
+                timeout_seconds: settings.operations.timeout_seconds,
+                every_seconds: settings.operations.every_seconds,
+                timed_out_max: settings.operations.timed_out_max,
+            },
         }
     }
 }

@@ -81,9 +81,10 @@ impl Run<'_> {
         }
     }
 
+    /// What is no evidence is left out: it may change all the time, and nothing could be compared with it.
     async fn control_rows(&self) -> Result<BTreeMap<Table, Vec<Row>>> {
         let mut control = BTreeMap::new();
-        for table in Table::ALL {
+        for table in Table::ALL.into_iter().filter(|table| !table.is_transient()) {
             control.insert(table, all_rows(self.store(), table, "").await?);
         }
         Ok(control)

@@ -6,6 +6,7 @@ mod compressed;
 mod harness;
 mod lifecycle;
 mod malformed;
+mod operations;
 mod search;
 mod tokens;
 mod verification;

@@ -86,10 +86,12 @@ CREATE TABLE object   (key TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) STRICT
 CREATE TABLE pruned   (key TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE token    (key TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE task_run (key TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE operation (key TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL) STRICT;
 
 CREATE VIEW audit_event AS
 SELECT seq,
-       line ->> 'recorded_at' AS recorded_at, line ->> 'occurred_at' AS occurred_at, line ->> 'tenant' AS tenant,
+       line ->> 'recorded_at' AS recorded_at, line ->> 'occurred_at' AS occurred_at,
+       line ->> 'started_at' AS started_at, line ->> 'tenant' AS tenant,
        line ->> '$.actor.type' AS actor_type, line ->> '$.actor.id' AS actor_id, line ->> 'action' AS action,
        line ->> '$.target.type' AS target_type, line ->> '$.target.id' AS target_id, line ->> 'outcome' AS outcome,
        line ->> 'source' AS source, line ->> 'request_id' AS request_id, line ->> 'event_id' AS event_id,
@@ -98,7 +100,8 @@ FROM entry WHERE line ->> 'stream' = 'audit';
 
 CREATE VIEW discovery_event AS
 SELECT seq,
-       line ->> 'recorded_at' AS recorded_at, line ->> 'occurred_at' AS occurred_at, line ->> 'tenant' AS tenant,
+       line ->> 'recorded_at' AS recorded_at, line ->> 'occurred_at' AS occurred_at,
+       line ->> 'started_at' AS started_at, line ->> 'tenant' AS tenant,
        line ->> '$.actor.type' AS actor_type, line ->> '$.actor.id' AS actor_id, line ->> 'action' AS action,
        line ->> 'outcome' AS outcome, line ->> 'source' AS source, line ->> 'event_id' AS event_id,
        line ->> 'conversation_id' AS conversation_id, line ->> 'message_id' AS message_id,
@@ -107,7 +110,8 @@ FROM entry WHERE line ->> 'stream' = 'discovery';
 
 CREATE VIEW tool_event AS
 SELECT seq,
-       line ->> 'recorded_at' AS recorded_at, line ->> 'occurred_at' AS occurred_at, line ->> 'tenant' AS tenant,
+       line ->> 'recorded_at' AS recorded_at, line ->> 'occurred_at' AS occurred_at,
+       line ->> 'started_at' AS started_at, line ->> 'tenant' AS tenant,
        line ->> '$.actor.type' AS actor_type, line ->> '$.actor.id' AS actor_id, line ->> 'action' AS action,
        line ->> 'outcome' AS outcome, line ->> 'source' AS source, line ->> 'event_id' AS event_id,
        line ->> 'tool' AS tool, line ->> 'duration_ms' AS duration_ms, line ->> 'in_size' AS in_size,

@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
-use store::{ErrorKind, RowChange, Store, Table};
+use store::{ErrorKind, KeyRow, RowChange, Store, Table};
 
 use crate::backends::Backend;
 use crate::model::{config, runtime};
@@ -136,6 +136,40 @@ pub(crate) async fn only_transient_tables_take_rows_without_an_entry(store: &dyn
         }
     }
     assert_eq!(store.head().await.unwrap(), None);
+}
+
+pub(crate) async fn a_commit_without_entries_changes_rows_and_nothing_else(store: &dyn Store) {
+    put(store, Table::Token, &["a"]).await;
+    let head = store.head().await.unwrap().unwrap();
+    let mut begun = commit_after(head.size, 0);
+    begun.head = head.clone();
+    begun.rows = vec![
+        RowChange::Put(Table::Operation, row("op|1", "body")),
+        RowChange::Put(Table::Operation, row("due|00000000000000000007|1", "{}")),
+    ];
+    store.commit(begun.clone()).await.unwrap();
+    assert_eq!(store.head().await.unwrap(), Some(head));
+    let due = store.rows(Table::Operation, "due|", None, 9).await.unwrap();
+    assert_eq!(due, [row("due|00000000000000000007|1", "{}")]);
+    begun.expected_size += 1;
+    begun.head.size += 1;
+    refused(store.commit(begun).await, ErrorKind::HeadMoved);
+}
+
+pub(crate) async fn transient_rows_go_with_the_entry_of_their_commit_or_stay(store: &dyn Store) {
+    let (op, due) = (row("op|1", "body"), row("due|00000000000000000007|1", "{}"));
+    let all = [due.clone(), op.clone()];
+    change(store, all.iter().map(|row| RowChange::Put(Table::Operation, row.clone())).collect()).await;
+    let mut ended = commit_after(1, 1);
+    ended.keys = vec![KeyRow { key: [7; 16], seq: 1, content: [1; 16] }];
+    ended.rows = all.iter().map(|row| RowChange::Delete(Table::Operation, row.key.clone())).collect();
+    let mut conflicting = ended.clone();
+    conflicting.keys = vec![KeyRow { key: [7; 16], seq: 1, content: [1; 16] }; 2];
+    refused(store.commit(conflicting).await, ErrorKind::Conflict);
+    assert_eq!(store.rows(Table::Operation, "", None, 9).await.unwrap(), all);
+    store.commit(ended).await.unwrap();
+    assert_eq!(store.rows(Table::Operation, "", None, 9).await.unwrap(), []);
+    assert_eq!(store.keys(vec![[7; 16]]).await.unwrap()[0].map(|row| row.seq), Some(1));
 }
 
 fn any_key() -> impl Strategy<Value = String> {

@@ -134,6 +134,8 @@ macro_rules! suite {
                 after_bounds_a_prefix_from_both_sides,
                 an_empty_key_is_a_key,
                 only_transient_tables_take_rows_without_an_entry,
+                a_commit_without_entries_changes_rows_and_nothing_else,
+                transient_rows_go_with_the_entry_of_their_commit_or_stay,
             }
             upkeep {
                 recovering_a_healthy_store_changes_nothing,
