@@ -11,6 +11,7 @@ use crate::SEGMENT_ENTRIES;
 use crate::checkpointer::{LastCheckpoint, SignedCheckpoint};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, corrupt_row};
+use crate::gauges::Gauges;
 use crate::identity::{IDENTITY_KEY, Identity};
 use crate::plan::PlanHead;
 use crate::policy::Policy;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     pub(crate) identity: Identity,
     pub(crate) keys: KeyRing,
+    pub(crate) gauges: Arc<Gauges>,
     view: RwLock<View>,
 }
 
@@ -68,7 +70,8 @@ impl Ledger {
         let identity = read_identity(store.as_ref()).await?;
         let keys = key_ring(&identity)?;
         let view = RwLock::new(View::load(store.as_ref()).await?);
-        let inner = Inner { store, destinations, last_checkpoint, clock, policy, identity, keys, view };
+        let gauges = Arc::default();
+        let inner = Inner { store, destinations, last_checkpoint, clock, policy, identity, keys, gauges, view };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -131,6 +134,7 @@ impl Ledger {
         let view = View::load(self.store()).await?;
         let mut current = self.view_mut();
         if !view.continues(&current) {
+            self.inner.gauges.lost(current.head.size().saturating_sub(view.head.size()).max(1));
             let message = "log-truncated: the store no longer holds the ledger that was served: an older copy, or \
                            another one, was put in its place. Nothing is accepted; put the newest copy back";
             return Err(Error::new(ErrorKind::Truncated, message));

@@ -33,14 +33,20 @@ struct LastRun {
 }
 
 /// Compares wall time with monotonic time.
-struct ClockWatch {
+#[derive(Debug)]
+pub(crate) struct ClockWatch {
     started: Instant,
     started_at: Timestamp,
 }
 
 impl ClockWatch {
+    /// Begins at this wall time.
+    pub(crate) fn start(started_at: Timestamp) -> Self {
+        Self { started: Instant::now(), started_at }
+    }
+
     /// Why the wall clock is not believed, if so.
-    fn doubt(&self, now: Timestamp, head: Timestamp) -> Option<String> {
+    pub(crate) fn doubt(&self, now: Timestamp, head: Timestamp) -> Option<String> {
         let elapsed = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
         let moved = now.micros().saturating_sub(self.started_at.micros()).saturating_sub(elapsed);
         if moved.saturating_abs() > CLOCK_DOUBT_MICROS {
@@ -56,7 +62,7 @@ impl Engine {
     /// goes on where this one was.
     pub async fn run_schedule(&self) {
         let clock = &self.ledger().inner.clock;
-        let watch = ClockWatch { started: Instant::now(), started_at: clock.now() };
+        let watch = &self.inner.clock_watch;
         let (mut skip_ticks, mut failures) = (0_u32, 0_u32);
         loop {
             if skip_ticks > 0 {
