@@ -50,6 +50,10 @@ pub struct Event {
     assigned_id: Vec<u8>,
     /// Where in `members` an assigned `event_id` goes.
     id_offset: usize,
+    /// `,"trace_id":"…"` when that of the request was taken, else empty.
+    default_trace_id: Vec<u8>,
+    /// Where in `members` a default `trace_id` goes.
+    trace_offset: usize,
     /// Where in `members` a default `retention_until` goes.
     retention_offset: usize,
     content_hash: [u8; 16],
@@ -98,6 +102,8 @@ impl Event {
             members: rendered,
             assigned_id: Vec::new(),
             id_offset: layout.offsets[EVENT_ID],
+            default_trace_id: Vec::new(),
+            trace_offset: layout.offsets[TRACE_ID],
             retention_offset: layout.offsets[RETENTION_UNTIL],
             terms: terms(&members, &layout),
         })
@@ -113,6 +119,19 @@ impl Event {
         canonical::push_string(&id, &mut self.assigned_id);
         self.terms[usize::from(Field::EventId.number())] = term(Field::EventId, &id);
         self.id = Some(id.into());
+    }
+
+    /// Gives the event the trace of the request that brought it, if the producer named none; otherwise nothing happens.
+    /// `id` has to be an identifier. The content hash stays as it is: a retry is another request, often with another
+    /// trace, and must be found equal to the first try.
+    pub fn default_trace_id(&mut self, id: &str) {
+        let index = usize::from(Field::TraceId.number());
+        if self.terms[index] != 0 {
+            return;
+        }
+        self.default_trace_id.extend_from_slice(b",\"trace_id\":");
+        canonical::push_string(id, &mut self.default_trace_id);
+        self.terms[index] = term(Field::TraceId, id);
     }
 
     /// The first 16 bytes of SHA-256 of the canonical event (in braces, without `seq` and `recorded_at`) before
@@ -136,7 +155,7 @@ impl Event {
         default_retention_until: Option<Timestamp>,
         out: &mut Vec<u8>,
     ) {
-        out.reserve(self.members.len() + self.assigned_id.len() + 160);
+        out.reserve(self.members.len() + self.assigned_id.len() + self.default_trace_id.len() + 160);
         out.extend_from_slice(b"{\"seq\":");
         digits::push_u64(seq, out);
         out.extend_from_slice(b",\"recorded_at\":\"");
@@ -144,7 +163,9 @@ impl Event {
         out.extend_from_slice(b"\",");
         out.extend_from_slice(&self.members[..self.id_offset]);
         out.extend_from_slice(&self.assigned_id);
-        out.extend_from_slice(&self.members[self.id_offset..self.retention_offset]);
+        out.extend_from_slice(&self.members[self.id_offset..self.trace_offset]);
+        out.extend_from_slice(&self.default_trace_id);
+        out.extend_from_slice(&self.members[self.trace_offset..self.retention_offset]);
         if let (None, Some(until)) = (self.retention_until, default_retention_until) {
             out.extend_from_slice(b",\"retention_until\":\"");
             until.write(out);
@@ -166,6 +187,7 @@ impl Event {
         size_of::<Self>()
             + self.members.capacity()
             + self.assigned_id.capacity()
+            + self.default_trace_id.capacity()
             + self.tenant.len()
             + texts_bytes
     }

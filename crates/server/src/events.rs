@@ -12,6 +12,7 @@ use crate::body::{self, Bounded};
 use crate::failure::{DETAILS_MAX, Failure};
 use crate::query;
 use crate::routes::App;
+use crate::traceparent;
 
 /// Bodies larger than this are parsed beside the threads that answer requests: parsing one takes milliseconds.
 const PARSED_INLINE_BYTES_MAX: usize = 64 << 10;
@@ -28,8 +29,11 @@ pub(crate) async fn append(
     let limits = *app.engine.ledger().limits();
     let body = body::read(&parts.headers, body, limits.batch_bytes_max, &app.body_room).await?;
     // The events take the body's place in memory, so they keep its room until they are durable.
-    let (events, _room) = parse(body, format, limits, app.engine.ledger().now()).await?;
+    let (mut events, _room) = parse(body, format, limits, app.engine.ledger().now()).await?;
     check_tenant(&caller, &events)?;
+    if let Some(trace_id) = traceparent::trace_id(&parts.headers) {
+        events.iter_mut().for_each(|event| event.default_trace_id(trace_id));
+    }
     let appended = app.engine.append(events).await?;
     json(StatusCode::CREATED, &appended)
 }

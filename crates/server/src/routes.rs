@@ -10,7 +10,8 @@ use engine::{Engine, Role};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::access::{self, Access};
-use crate::{archives, entries, events, health, search, trace, verification};
+use crate::watch::Watch;
+use crate::{archives, entries, events, health, metrics, readiness, search, trace, verification};
 
 /// Batches of the largest size that may be in memory at once, over all requests.
 const BATCHES_IN_MEMORY_MAX: usize = 8;
@@ -43,6 +44,13 @@ const fn route(
 /// The table. What is not in it does not exist.
 pub static ROUTES: &[Route] = &[
     open(Method::GET, "/healthz", |method| on(method, health::health)),
+    open(Method::GET, "/readyz", |method| on(method, readiness::ready)),
+    Route {
+        method: Method::GET,
+        path: "/metrics",
+        access: Access::Metrics,
+        handler: |method| on(method, metrics::show),
+    },
     route(Method::POST, "/v1/events", Role::Writer, |method| on(method, events::append)),
     route(Method::GET, "/v1/audit/events", Role::Auditor, |method| on(method, search::audit)),
     route(Method::GET, "/v1/audit/discovery", Role::Auditor, |method| on(method, search::discovery)),
@@ -61,14 +69,16 @@ pub(crate) struct App {
     pub(crate) body_room: Arc<Semaphore>,
     /// Held while a verification runs: one at a time is load enough.
     pub(crate) verifying: Arc<Mutex<()>>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// The router over [`ROUTES`].
-pub fn router(engine: Engine) -> Router {
+pub(crate) fn router(engine: Engine, watch: Arc<Watch>) -> Router {
     let body_room = engine.ledger().limits().batch_bytes_max.saturating_mul(BATCHES_IN_MEMORY_MAX);
     let app = App {
         body_room: Arc::new(Semaphore::new(body_room.min(Semaphore::MAX_PERMITS))),
         verifying: Arc::default(),
+        watch: watch.clone(),
         engine,
     };
     let mut router = Router::new();
@@ -78,13 +88,16 @@ pub fn router(engine: Engine) -> Router {
         let handler = (route.handler)(filter);
         let guarded = match route.access {
             Access::Open => handler,
+            Access::Metrics => {
+                handler.route_layer(from_fn_with_state(app.clone(), access::authorize_metrics))
+            }
             Access::Role(role) => {
                 handler.route_layer(from_fn_with_state((app.clone(), role), access::authorize))
             }
         };
         router = router.route(route.path, guarded);
     }
-    trace::around(router.with_state(app))
+    trace::around(router.with_state(app), watch)
 }
 
 #[cfg(test)]
@@ -95,7 +108,9 @@ mod tests {
     fn g2_only_the_listed_routes_are_open() {
         let open: Vec<_> =
             ROUTES.iter().filter(|route| route.access == Access::Open).map(|route| route.path).collect();
-        assert_eq!(open, ["/healthz"]);
+        assert_eq!(open, ["/healthz", "/readyz"]);
+        let metrics = ROUTES.iter().filter(|route| route.access == Access::Metrics);
+        assert_eq!(metrics.map(|route| route.path).collect::<Vec<_>>(), ["/metrics"]);
     }
 
     #[test]

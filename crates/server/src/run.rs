@@ -3,14 +3,19 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum_server::Handle;
 use engine::Engine;
+use futures::future::BoxFuture;
 use hyper_util::rt::TokioTimer;
 
 use crate::connections::Bounded;
+use crate::options::Options;
 use crate::routes::router;
+use crate::watch::Watch;
 
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -32,11 +37,12 @@ pub enum Error {
     Accept(#[source] io::Error),
 }
 
-/// Serves `engine` on `listener` until `shutdown` completes; then takes no more connections, finishes the requests in
+/// Serves `engine` on `listener`, as `options` say, until `shutdown` completes; then takes no more connections, finishes the requests in
 /// flight (for at most 30 seconds) and returns. The engine keeps running: the caller shuts it down afterwards.
 pub async fn run(
     engine: Engine,
     listener: std::net::TcpListener,
+    options: Options,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     listener.set_nonblocking(true).map_err(Error::Listener)?;
@@ -45,14 +51,18 @@ pub async fn run(
         axum_server::from_tcp(listener).map_err(Error::Listener)?.handle(handle.clone()).http1_only();
     // Without a timer hyper waits for ever, and a few slow senders hold every connection there is.
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_ARRIVAL);
-    let server = server.acceptor(Bounded::new(CONNECTIONS_MAX));
-
-    let mut serving = pin!(server.serve(router(engine).into_make_service()));
+    let connections = Bounded::new(CONNECTIONS_MAX);
+    let watch = Arc::new(Watch::new(&options, connections.clone()));
+    let service = router(engine, watch.clone()).into_make_service();
+    let mut serving: BoxFuture<'_, io::Result<()>> = match options.tls {
+        None => Box::pin(server.acceptor(connections).serve(service)),
+        Some(tls) => Box::pin(server.acceptor(tls.acceptor(connections)).serve(service)),
+    };
     let mut shutdown = pin!(shutdown);
     tokio::select! {
         ended = &mut serving => ended.map_err(Error::Accept),
         () = &mut shutdown => {
-            tracing::info!("stopping: requests in flight are finished first");
+            watch.stopping.store(true, Ordering::Relaxed);
             handle.graceful_shutdown(Some(GRACE));
             serving.await.map_err(Error::Accept)
         }

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use engine::{Actor, Engine, NewToken, Policy, Role};
 use serde_json::Value;
+use server::Options;
 use testkit::{Fixture, Rows};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -70,6 +71,10 @@ impl Server {
     }
 
     pub(crate) fn start_with(adjust: impl FnOnce(&mut Policy)) -> Self {
+        Self::start_as(Options::default(), adjust)
+    }
+
+    pub(crate) fn start_as(options: Options, adjust: impl FnOnce(&mut Policy)) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut fixture = Fixture::new(Rows::Sqlite);
         adjust(&mut fixture.policy);
@@ -77,7 +82,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let running = runtime.spawn(server::run(engine.clone(), listener, async {
+        let running = runtime.spawn(server::run(engine.clone(), listener, options, async {
             // A test that ends drops the sender, which stops the server too.
             let _ = stopped.await;
         }));
