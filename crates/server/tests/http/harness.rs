@@ -79,6 +79,11 @@ impl Server {
         let mut fixture = Fixture::new(Rows::Sqlite);
         adjust(&mut fixture.policy);
         let engine = runtime.block_on(fixture.create());
+        Self::serve(runtime, fixture, engine, options)
+    }
+
+    /// Serves an engine that is there already.
+    pub(crate) fn serve(runtime: Runtime, fixture: Fixture, engine: Engine, options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -103,7 +108,14 @@ impl Server {
     }
 
     pub(crate) fn get(&self, token: &str, path: &str) -> Response {
-        let request = self.agent.get(format!("http://{}{path}", self.address));
+        self.get_with(token, path, &[])
+    }
+
+    pub(crate) fn get_with(&self, token: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = self.agent.get(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let request = if token.is_empty() {
             request
         } else {
@@ -139,6 +151,25 @@ impl Server {
             request.header("authorization", format!("Bearer {token}"))
         };
         read(request.send(body).unwrap())
+    }
+
+    /// Appends with further headers.
+    pub(crate) fn post_with(
+        &self,
+        token: &str,
+        content_type: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response {
+        let mut request = self
+            .agent
+            .post(format!("http://{}/v1/events", self.address))
+            .header("content-type", content_type)
+            .header("authorization", format!("Bearer {token}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(request.send(body.as_bytes()).unwrap())
     }
 
     /// Sends one request of any method without a body.
