@@ -14,5 +14,6 @@ mod running;
 mod search;
 mod serve;
 mod settings;
+mod surface;
 mod tamper;
 mod workplace;
