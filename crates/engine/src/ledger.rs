@@ -71,7 +71,8 @@ impl Ledger {
         let keys = key_ring(&identity)?;
         let view = RwLock::new(View::load(store.as_ref()).await?);
         let gauges = Arc::default();
-        let inner = Inner { store, destinations, last_checkpoint, clock, policy, identity, keys, gauges, view };
+        let inner =
+            Inner { store, destinations, last_checkpoint, clock, policy, identity, keys, gauges, view };
         Ok(Self { inner: Arc::new(inner) })
     }
 

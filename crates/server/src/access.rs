@@ -62,7 +62,9 @@ pub(crate) async fn authorize_metrics(
 ) -> Result<Response, Failure> {
     match app.watch.metrics_access {
         MetricsAccess::Open => {}
-        MetricsAccess::Off => return Err(Failure::not_found("there are no metrics here: see server.metrics")),
+        MetricsAccess::Off => {
+            return Err(Failure::not_found("there are no metrics here: see server.metrics"));
+        }
         MetricsAccess::Token => {
             let principal = authenticate(&app, request.headers()).await?;
             check_includes(&principal, Role::Auditor)?;

@@ -32,7 +32,9 @@ pub(crate) async fn append(
     let (mut events, _room) = parse(body, format, limits, app.engine.ledger().now()).await?;
     check_tenant(&caller, &events)?;
     if let Some(trace_id) = traceparent::trace_id(&parts.headers) {
-        events.iter_mut().for_each(|event| event.default_trace_id(trace_id));
+        for event in &mut events {
+            event.default_trace_id(trace_id);
+        }
     }
     let appended = app.engine.append(events).await?;
     json(StatusCode::CREATED, &appended)

@@ -1,4 +1,4 @@
-//! `GET /metrics`: the server's numbers as OpenMetrics text, which Prometheus reads.
+//! `GET /metrics`: the server's numbers as `OpenMetrics` text, which Prometheus reads.
 //!
 //! Every label has a fixed set of values: methods and route templates of the table, classes of status, codes of
 //! failures. None is a tenant, an actor, a path or anything else that a caller chooses.

@@ -52,7 +52,8 @@ pub(crate) fn start_server(global: &Global, settings: Log) {
         LogFormat::Auto => !io::stderr().is_terminal(),
     };
     JSON.store(json, Ordering::Relaxed);
-    let lines = tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(io::stderr);
     let started = tracing_subscriber::registry().with(targets);
     if json {
         started.with(lines.event_format(JsonLines)).init();

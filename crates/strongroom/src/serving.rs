@@ -27,8 +27,8 @@ pub(crate) struct Reloads {
 impl Reloads {
     /// From now on SIGHUP no longer kills the process, whether or not there is something to read again.
     pub(crate) fn listen(tls: Option<Tls>) -> Result<Self, Failure> {
-        let hangup = signal(SignalKind::hangup())
-            .map_err(|error| Failure::caused("cannot take signals", error))?;
+        let hangup =
+            signal(SignalKind::hangup()).map_err(|error| Failure::caused("cannot take signals", error))?;
         Ok(Self { hangup, tls })
     }
 
@@ -55,7 +55,7 @@ impl Reloads {
                 }
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -92,7 +92,8 @@ pub(crate) async fn serve_until_told(
 ) -> Result<(), Failure> {
     let stop = Arc::new(Notify::new());
     let stopped = stop.clone();
-    let running = server::run(open.engine.clone(), listener, options, async move { stopped.notified().await });
+    let running =
+        server::run(open.engine.clone(), listener, options, async move { stopped.notified().await });
     tokio::pin!(running);
     let reloading = async {
         match reloads {

@@ -62,7 +62,11 @@ impl Collector for OfLedger {
         self.ingest(&mut out)?;
         self.signing(&mut out)?;
         self.upkeep(&mut out)?;
-        out.gauge("connections_open", "Connections now, those in a handshake among them", self.connections[0])?;
+        out.gauge(
+            "connections_open",
+            "Connections now, those in a handshake among them",
+            self.connections[0],
+        )?;
         out.gauge("connections_max", "Connections at most", self.connections[1])?;
         let Some(disk) = self.slow.disk else { return Ok(()) };
         out.gauge("disk_size_bytes", "Size of the data directory's file system", disk.size_bytes)?;
@@ -85,9 +89,18 @@ impl OfLedger {
         out.gauge("queue_events", "Events that wait to be committed", figures.waiting_events)?;
         out.gauge("queue_bytes", "About the memory of what waits", figures.waiting_bytes)?;
         out.gauge("queue_bytes_max", "The most that may wait", figures.waiting_bytes_max)?;
-        out.histogram("commit_seconds", "Time until a commit was durable", &figures.commit_micros, MICROS_PER_SECOND)?;
+        out.histogram(
+            "commit_seconds",
+            "Time until a commit was durable",
+            &figures.commit_micros,
+            MICROS_PER_SECOND,
+        )?;
         out.histogram("commit_entries", "Entries of a commit", &figures.commit_entries, 1.0)?;
-        out.counter("commits_failed", "Commits that failed or whose outcome was unknown", figures.commits_failed)?;
+        out.counter(
+            "commits_failed",
+            "Commits that failed or whose outcome was unknown",
+            figures.commits_failed,
+        )?;
         out.counter(
             "entries_lost",
             "Acknowledged entries that the store did not hold when it was read back; has to be 0",
@@ -98,7 +111,8 @@ impl OfLedger {
 
     fn signing(&self, out: &mut Exposition<'_>) -> fmt::Result {
         let figures = &self.figures;
-        let flag = |name, help, is_so: bool, out: &mut Exposition<'_>| out.gauge(name, help, u64::from(is_so));
+        let flag =
+            |name, help, is_so: bool, out: &mut Exposition<'_>| out.gauge(name, help, u64::from(is_so));
         out.gauge("tree_size", "Entries ever", figures.tree_size)?;
         out.gauge("checkpoint_size", "Entries under the newest checkpoint", figures.checkpoint_size)?;
         out.gauge(
@@ -114,13 +128,23 @@ impl OfLedger {
         )?;
         flag("signing_stopped", "1: nothing is signed any more", self.state.signing_stopped.is_some(), out)?;
         flag("ledger_failed", "1: nothing is taken in any more", self.state.failed.is_some(), out)?;
-        flag("clock_in_doubt", "1: scheduled archive runs wait for it", self.state.clock_in_doubt.is_some(), out)
+        flag(
+            "clock_in_doubt",
+            "1: scheduled archive runs wait for it",
+            self.state.clock_in_doubt.is_some(),
+            out,
+        )
     }
 
     fn upkeep(&self, out: &mut Exposition<'_>) -> fmt::Result {
         let figures = &self.figures;
         let segments = [("sealed", figures.segments_sealed), ("dropped", figures.segments_dropped)];
-        out.gauges("segments", "Segments with an index, and those of which nothing is hot", "state", &segments)?;
+        out.gauges(
+            "segments",
+            "Segments with an index, and those of which nothing is hot",
+            "state",
+            &segments,
+        )?;
         let runs = [
             ("completed", figures.archive_completed),
             ("refused", figures.archive_refused),
@@ -135,7 +159,12 @@ impl OfLedger {
             out.gauge("archive_lag_entries", "Entries past the hot window and not archived", entries)?;
             out.gauge("archive_lag_seconds", "How long the oldest of them has been past it", seconds)?;
         }
-        self.age("archive_run_age_seconds", "Since the last scheduled run ended", upkeep.archive_run_at, out)?;
+        self.age(
+            "archive_run_age_seconds",
+            "Since the last scheduled run ended",
+            upkeep.archive_run_at,
+            out,
+        )?;
         if let Some(ok) = upkeep.verified_ok {
             out.gauge("verification_ok", "1: the last verification found nothing", u64::from(ok))?;
         }
@@ -166,7 +195,11 @@ impl Collector for OfProcess {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut out = Exposition { encoder };
         let started = self.started.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
-        out.gauge_f64("process_start_time_seconds", "When the server started, since the Unix epoch", started)?;
+        out.gauge_f64(
+            "process_start_time_seconds",
+            "When the server started, since the Unix epoch",
+            started,
+        )?;
         if let Some(bytes) = machine::resident_bytes() {
             out.gauge("process_resident_memory_bytes", "Memory of the process", bytes)?;
         }

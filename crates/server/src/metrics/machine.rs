@@ -6,6 +6,7 @@ use std::path::Path;
 
 /// The file system that holds a directory, and the files directly in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a unit stands last in a name")]
 pub(super) struct Disk {
     pub(super) size_bytes: u64,
     /// What this process may still write.
@@ -21,7 +22,8 @@ impl Disk {
         // Only what lies in it directly, which is the store: an archive below it may have millions of files.
         for entry in fs::read_dir(directory)? {
             // A file that is gone by now has no size.
-            directory_bytes += entry?.metadata().ok().filter(fs::Metadata::is_file).map_or(0, |file| file.len());
+            directory_bytes +=
+                entry?.metadata().ok().filter(fs::Metadata::is_file).map_or(0, |file| file.len());
         }
         Ok(Self {
             size_bytes: found.f_blocks.saturating_mul(found.f_frsize),

@@ -92,7 +92,11 @@ impl Traffic {
 
     /// Puts the counters, which go on counting, where they are read from.
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register("http_requests", "Requests answered, by route and class of status", self.requests.clone());
+        registry.register(
+            "http_requests",
+            "Requests answered, by route and class of status",
+            self.requests.clone(),
+        );
         registry.register("http_request_seconds", "Time to answer a request", self.seconds.clone());
         registry.register(
             "ingest_refused",

@@ -94,12 +94,8 @@ fn an_archive_that_is_behind_shows_until_it_has_run() {
     assert!((found["strongroom_archive_lag_entries"] - entries as f64).abs() < f64::EPSILON);
     assert!((found["strongroom_archive_lag_seconds"] - 86_400.0).abs() < 1.0);
     assert!((found["strongroom_clock_in_doubt"] - 1.0).abs() < f64::EPSILON);
-    let run = engine::ArchiveRun {
-        window: engine::Window::Policy,
-        limit: None,
-        dry_run: false,
-        forced: true,
-    };
+    let run =
+        engine::ArchiveRun { window: engine::Window::Policy, limit: None, dry_run: false, forced: true };
     let actor = engine::Actor::system();
     server.runtime.block_on(server.engine.archive_run(&run, &actor, &engine::NoProgress)).unwrap();
     let upkeep = server.runtime.block_on(server.engine.upkeep()).unwrap();

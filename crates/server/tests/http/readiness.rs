@@ -27,7 +27,11 @@ fn faulty(fault: Fault) -> (Server, Arc<FaultyStore>) {
 fn not_ready(response: &Response, check: &str) -> Value {
     assert_eq!((response.status, response.header("retry-after")), (503, "1"), "{response:?}");
     let answer = response.json();
-    assert_eq!((&answer["ok"], &answer["checks"][check]["state"]), (&json!(false), &json!("failed")), "{answer}");
+    assert_eq!(
+        (&answer["ok"], &answer["checks"][check]["state"]),
+        (&json!(false), &json!("failed")),
+        "{answer}"
+    );
     answer
 }
 
@@ -55,7 +59,8 @@ fn k2_readiness_is_a_durable_write_to_its_own_row_and_no_entry() {
     let checks = json!({ "write": ok, "engine": ok, "signing": ok, "clock": ok, "stopping": ok });
     assert_eq!(answer, json!({ "ok": true, "checks": checks }));
     assert_eq!(server.engine.ledger().tree_size(), size);
-    let rows = server.runtime.block_on(server.fixture.store().rows(Table::TaskRun, "ready", None, 9)).unwrap();
+    let rows =
+        server.runtime.block_on(server.fixture.store().rows(Table::TaskRun, "ready", None, 9)).unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].body, r#"{"written_at":"2026-03-01T00:00:01.000000Z"}"#);
     server.runtime.block_on(testkit::check(&server.engine));

@@ -58,8 +58,9 @@ pub(super) async fn run(global: &Global, arguments: &ServeArguments) -> Result<E
 fn tls(settings: &settings::Server) -> Result<Option<Tls>, Failure> {
     let Some(files) = &settings.tls else { return Ok(None) };
     let loaded = Tls::load(&files.cert, &files.key).map_err(|error| {
-        Failure::caused("TLS cannot be served", error)
-            .hint("the settings are server.tls_cert and server.tls_key; without both the server speaks plain HTTP")
+        Failure::caused("TLS cannot be served", error).hint(
+            "the settings are server.tls_cert and server.tls_key; without both the server speaks plain HTTP",
+        )
     })?;
     Ok(Some(loaded))
 }

@@ -65,7 +65,7 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" { self.message = value.to_owned() } else { self.put(field, value) }
+        if field.name() == "message" { value.clone_into(&mut self.message) } else { self.put(field, value) }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -124,9 +124,8 @@ mod tests {
     fn a_line_is_one_object_with_time_level_message_and_fields() {
         let written = Written::default();
         let writer = written.clone();
-        let layer = tracing_subscriber::fmt::layer()
-            .event_format(JsonLines)
-            .with_writer(move || writer.clone());
+        let layer =
+            tracing_subscriber::fmt::layer().event_format(JsonLines).with_writer(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let inner = io::Error::other("the \"disk\"\nis full");
             let error = crate::failure::Failure::caused("outer", inner).to_string();

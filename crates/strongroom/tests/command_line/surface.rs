@@ -100,8 +100,11 @@ fn connect(
 /// One request on a connection of its own; answers the whole response.
 fn ask(mut stream: impl Read + Write, head: &str, body: &str) -> String {
     let length = body.len();
-    write!(stream, "{head}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
-        .unwrap();
+    write!(
+        stream,
+        "{head}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     response
@@ -145,7 +148,9 @@ fn sighup_without_tls_does_not_end_the_process() {
     running.signal("HUP");
     log.wait_for("SIGHUP");
     let address = line.rsplit_once("http://").unwrap().1;
-    assert!(ask(TcpStream::connect(address).unwrap(), "GET /healthz HTTP/1.1", "").starts_with("HTTP/1.1 200"));
+    assert!(
+        ask(TcpStream::connect(address).unwrap(), "GET /healthz HTTP/1.1", "").starts_with("HTTP/1.1 200")
+    );
     running.signal("TERM");
     assert_eq!(running.end(), Some(0));
 }
@@ -239,7 +244,8 @@ fn settings_choose_the_form_and_the_level_of_log_lines_and_flags_the_level() {
     let place = Workplace::with_ledger();
     place.write("strongroom.toml", "[log]\nformat = \"text\"\n");
     let logged = |flags: &[&str]| {
-        let arguments: Vec<&str> = flags.iter().copied().chain(["serve", "--listen", "127.0.0.1:0"]).collect();
+        let arguments: Vec<&str> =
+            flags.iter().copied().chain(["serve", "--listen", "127.0.0.1:0"]).collect();
         let (mut running, log) = start(place.command(&arguments));
         running.line_with("Listening on");
         running.signal("TERM");
