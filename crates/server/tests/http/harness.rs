@@ -108,10 +108,10 @@ impl Server {
     }
 
     pub(crate) fn get(&self, token: &str, path: &str) -> Response {
-        self.get_with(token, path, &[])
+        self.fetch(token, path, &[])
     }
 
-    pub(crate) fn get_with(&self, token: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+    pub(crate) fn fetch(&self, token: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut request = self.agent.get(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);

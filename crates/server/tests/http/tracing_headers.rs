@@ -10,7 +10,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 fn a_request_id_that_is_plain_is_kept_and_another_is_replaced() {
     let server = Server::start();
     let id_of = |given: &str| {
-        let response = server.get_with("", "/v1/audit/events", &[("x-request-id", given)]);
+        let response = server.fetch("", "/v1/audit/events", &[("x-request-id", given)]);
         response.refused(401, "unauthenticated");
         response.header("x-request-id").to_owned()
     };
@@ -22,7 +22,7 @@ fn a_request_id_that_is_plain_is_kept_and_another_is_replaced() {
     for replaced in ["", "a b", "a/b", "a\"b", "a,b", &too_long] {
         assert_eq!(id_of(replaced).len(), 36, "{replaced:?}");
     }
-    let twice = server.get_with("", "/healthz", &[("x-request-id", "a"), ("x-request-id", "b")]);
+    let twice = server.fetch("", "/healthz", &[("x-request-id", "a"), ("x-request-id", "b")]);
     assert_eq!(twice.header("x-request-id").len(), 36);
 }
 
