@@ -62,7 +62,8 @@ impl Engine {
     /// goes on where this one was.
     pub async fn run_schedule(&self) {
         let clock = &self.ledger().inner.clock;
-        let watch = &self.inner.clock_watch;
+        // Its own, beginning now: whatever moved the clock before, no run has yet gone by it.
+        let watch = ClockWatch::start(clock.now());
         let (mut skip_ticks, mut failures) = (0_u32, 0_u32);
         loop {
             if skip_ticks > 0 {
