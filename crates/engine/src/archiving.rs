@@ -7,6 +7,11 @@ mod select;
 use event::{HotDays, Timestamp};
 use serde::Serialize;
 
+use crate::actor::Actor;
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::progress::Progress;
+
 pub(crate) use batch::BatchRow;
 pub use batch::BatchSummary;
 
@@ -32,6 +37,22 @@ pub struct ArchiveRun {
     pub dry_run: bool,
     /// By hand: runs although schedules are off, and although there is nothing but retention receipts.
     pub forced: bool,
+}
+
+impl Engine {
+    /// Archives what is past the window, proves the copies, and prunes the hot ones. One run at a time.
+    pub async fn archive_run(
+        &self,
+        run: &ArchiveRun,
+        actor: &Actor,
+        progress: &dyn Progress,
+    ) -> Result<ArchiveReport> {
+        let outcome = self.archive_once(run, actor, progress).await;
+        if !run.dry_run {
+            self.ledger().inner.gauges.archive_ran(&outcome);
+        }
+        outcome
+    }
 }
 
 /// What a run did.

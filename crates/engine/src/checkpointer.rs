@@ -127,6 +127,7 @@ impl Checkpointer {
                 "the tiles do not lead to the signed root: run verify",
             ));
         }
+        ledger.inner.gauges.signed(size, ledger.now());
         let state = Mutex::new(State { edge, range, newest });
         let checkpointer =
             Self { ledger, signer, state, grown: Notify::new(), stopped: std::sync::Mutex::new(None) };
@@ -249,6 +250,7 @@ impl Checkpointer {
         }
         edge.retain_edge(target.size());
         let signed = SignedCheckpoint { size: target.size(), root: range.root().to_base64(), note };
+        self.ledger.inner.gauges.signed(target.size(), self.ledger.now());
         *state = State { edge, range, newest: Some(signed.clone()) };
         Ok(signed)
     }

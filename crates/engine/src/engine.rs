@@ -18,12 +18,14 @@ use crate::attestation::{Statement, event_for};
 use crate::checkpointer::{Checkpointer, LastCheckpoint, SignedCheckpoint};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gauges::Share;
 use crate::identity::{IDENTITY_KEY, Identity};
 use crate::ledger::Ledger;
 use crate::operations::OperationLocks;
 use crate::plan::{Keyed, Placed, PlanHead, Work, plan};
 use crate::policy::Policy;
 use crate::progress::Progress;
+use crate::schedule::ClockWatch;
 use crate::sequencer::{Answer, Appended, Queued, Receipt, Sequencer};
 use crate::verify::{VerifyOptions, VerifyReport};
 
@@ -55,6 +57,8 @@ pub struct EngineState {
     pub signing_stopped: Option<String>,
     /// Why nothing is accepted any more, if so.
     pub failed: Option<String>,
+    /// Why the wall clock is not believed, if so. Scheduled archive runs wait; ingest goes on.
+    pub clock_in_doubt: Option<String>,
 }
 
 /// A ledger that takes events. Cheap to clone; one for each data directory.
@@ -79,6 +83,7 @@ pub(crate) struct EngineInner {
     budget: Arc<Semaphore>,
     random: Mutex<StdRng>,
     failed: watch::Receiver<Option<String>>,
+    pub(crate) clock_watch: ClockWatch,
     sequencer: Mutex<Option<JoinHandle<()>>>,
     background: Vec<JoinHandle<()>>,
 }
@@ -162,6 +167,7 @@ impl Engine {
         let sequencing = tokio::spawn(watched("sequencing", failing, sequencer.run()));
         let units = (ledger.inner.policy.queue_bytes_max / BUDGET_UNIT_BYTES).max(1);
         let budget = Semaphore::new(usize::try_from(units).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS));
+        let clock_watch = ClockWatch::start(ledger.now());
         let inner = EngineInner {
             ledger,
             checkpointer,
@@ -175,6 +181,7 @@ impl Engine {
             budget: Arc::new(budget),
             random: Mutex::new(rand::make_rng()),
             failed,
+            clock_watch,
             sequencer: Mutex::new(Some(sequencing)),
             background,
         };
@@ -204,6 +211,7 @@ impl Engine {
         let work =
             Work { events: events.into_iter().map(Keyed::from).collect(), rows: Vec::new(), prune: None };
         let (placed, tree_size) = self.submit(work, bytes, Some(room)).await?;
+        self.ledger().inner.gauges.placed(&placed);
         let receipts = self.receipts(placed, ids, &given).await?;
         Ok(Appended { receipts, tree_size })
     }
@@ -243,6 +251,7 @@ impl Engine {
         let closed = || Error::new(ErrorKind::Unavailable, "the ledger is shutting down");
         let (answer, answered) = oneshot::channel();
         let queue = self.inner.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let room = Share::take(&self.ledger().inner.gauges, work.events.len(), bytes, room);
         let queued = Queued { work, bytes, answer, room };
         queue.ok_or_else(closed)?.send(queued).map_err(|_| closed())?;
         answered.await.map_err(|_| {
@@ -348,7 +357,9 @@ impl Engine {
 
     /// What an operator should know about.
     pub fn state(&self) -> EngineState {
+        let head = self.ledger().view().head.recorded_at;
         EngineState {
+            clock_in_doubt: self.inner.clock_watch.doubt(self.ledger().now(), head),
             signing_stopped: self.inner.checkpointer.stopped(),
             failed: self.inner.failed.borrow().clone(),
         }

@@ -11,6 +11,7 @@ use crate::SEGMENT_ENTRIES;
 use crate::checkpointer::{LastCheckpoint, SignedCheckpoint};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result, corrupt_row};
+use crate::gauges::Gauges;
 use crate::identity::{IDENTITY_KEY, Identity};
 use crate::known_tokens::KnownTokens;
 use crate::plan::PlanHead;
@@ -48,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) keys: KeyRing,
     /// Of a process that writes; others' revocations cannot happen beside it.
     pub(crate) known_tokens: KnownTokens,
+    pub(crate) gauges: Arc<Gauges>,
     view: RwLock<View>,
 }
 
@@ -71,9 +73,18 @@ impl Ledger {
         let identity = read_identity(store.as_ref()).await?;
         let keys = key_ring(&identity)?;
         let view = RwLock::new(View::load(store.as_ref()).await?);
-        let known_tokens = KnownTokens::default();
-        let inner =
-            Inner { store, destinations, last_checkpoint, clock, policy, identity, keys, known_tokens, view };
+        let inner = Inner {
+            store,
+            destinations,
+            last_checkpoint,
+            clock,
+            policy,
+            identity,
+            keys,
+            known_tokens: KnownTokens::default(),
+            gauges: Arc::default(),
+            view,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -142,6 +153,7 @@ impl Ledger {
         let view = View::load(self.store()).await?;
         let mut current = self.view_mut();
         if !view.continues(&current) {
+            self.inner.gauges.lost(current.head.size().saturating_sub(view.head.size()).max(1));
             let message = "log-truncated: the store no longer holds the ledger that was served: an older copy, or \
                            another one, was put in its place. Nothing is accepted; put the newest copy back";
             return Err(Error::new(ErrorKind::Truncated, message));

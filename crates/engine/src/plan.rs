@@ -119,7 +119,7 @@ pub(crate) fn plan(
             Ok(placed)
         })
         .collect();
-    // The head's time is its last entry's: rows alone do not move it.
+    // The head's time is that of the last entry, so a commit without entries leaves it where it is.
     let recorded_at = if planning.lines.is_empty() { head.recorded_at } else { recorded_at };
     let next = PlanHead { range: planning.range, recorded_at, hold_version: head.hold_version };
     let commit = Commit {

@@ -34,12 +34,18 @@ struct LastRun {
 }
 
 /// Compares wall time with monotonic time.
+#[derive(Debug)]
 pub(crate) struct ClockWatch {
     started: Instant,
     started_at: Timestamp,
 }
 
 impl ClockWatch {
+    /// Begins at this wall time.
+    pub(crate) fn start(started_at: Timestamp) -> Self {
+        Self { started: Instant::now(), started_at }
+    }
+
     /// Why the wall clock is not believed, if so.
     pub(crate) fn doubt(&self, now: Timestamp, head: Timestamp) -> Option<String> {
         let elapsed = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
@@ -56,7 +62,8 @@ impl Engine {
     /// Runs the archive once a UTC day, and times operations out, until it is dropped. Dropping it in the middle of a
     /// run is safe: the next run goes on where this one was.
     pub async fn run_schedule(&self) {
-        let watch = ClockWatch { started: Instant::now(), started_at: self.ledger().now() };
+        // Its own, beginning now: whatever moved the clock before, no run has yet gone by it.
+        let watch = ClockWatch::start(self.ledger().now());
         tokio::join!(self.archive_by_schedule(&watch), self.time_out_by_schedule(&watch));
     }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 use event::Key16;
 use serde::Serialize;
 use store::KeyRow;
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::checkpointer::Checkpointer;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gauges::{Share, Timed};
 use crate::ledger::Ledger;
 use crate::plan::{CommitPlan, Placed, PlanHead, Work, plan};
 
@@ -55,8 +56,8 @@ pub(crate) struct Queued {
     pub(crate) work: Work,
     pub(crate) bytes: usize,
     pub(crate) answer: oneshot::Sender<Answer>,
-    /// Its share of the queue's byte budget, given back when it is answered.
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    /// Its share of the queue, given back when it is answered.
+    pub(crate) room: Share,
 }
 
 /// With so many events waiting, the next commit is planned while one is under way; with fewer it is better to let the
@@ -95,11 +96,11 @@ struct Flight {
     outcome: JoinHandle<store::Result<()>>,
 }
 
-/// Whoever waits for a work, and its share of the queue's byte budget.
+/// Whoever waits for a work, and its share of the queue.
 struct Waiter {
     answer: oneshot::Sender<Answer>,
     bytes: usize,
-    room: Option<OwnedSemaphorePermit>,
+    room: Share,
 }
 
 impl Sequencer {
@@ -229,9 +230,15 @@ impl Sequencer {
             return None;
         }
         let commit = draft.planned.take_commit();
-        let prune = commit.prune.clone();
+        let (prune, timed) = (commit.prune.clone(), Timed::start(&commit));
         let store = self.ledger.inner.store.clone();
-        Some(Flight { draft, prune, outcome: tokio::spawn(async move { store.commit(commit).await }) })
+        let gauges = self.ledger.inner.gauges.clone();
+        let outcome = tokio::spawn(async move {
+            let outcome = store.commit(commit).await;
+            timed.end(&outcome, &gauges);
+            outcome
+        });
+        Some(Flight { draft, prune, outcome })
     }
 
     /// Waits for a commit and answers its callers. False where what was planned on it must be planned again.
@@ -301,8 +308,10 @@ impl Sequencer {
                 return Ok(planned);
             }
             let commit = planned.take_commit();
-            let prune = commit.prune.clone();
-            match self.ledger.store().commit(commit).await {
+            let (prune, timed) = (commit.prune.clone(), Timed::start(&commit));
+            let outcome = self.ledger.store().commit(commit).await;
+            timed.end(&outcome, &self.ledger.inner.gauges);
+            match outcome {
                 Ok(()) => {
                     self.apply(&planned, prune.as_ref());
                     return Ok(planned);

@@ -12,23 +12,27 @@ use crate::key;
 
 /// The content hashes the event of this line can have had.
 ///
-/// The line does not say whether its `event_id` was submitted or assigned, nor whether its `retention_until` was
-/// submitted or defaulted, so there are up to four: with and without either. The line must be canonical; bytes that are
-/// not give hashes that match nothing.
+/// The line does not say whether its `event_id` was submitted or assigned, nor whether its `retention_until` and its
+/// `trace_id` were submitted or defaulted, so there are up to eight: with and without each. The line must be canonical;
+/// bytes that are not give hashes that match nothing.
 pub fn content_hashes_possible(line: &[u8]) -> Result<Vec<[u8; 16]>, LineError> {
     let members: RawMembers<'_> = serde_json::from_str(std::str::from_utf8(line)?)?;
     let has = |name| members.0.iter().any(|(found, _)| found.0 == name);
-    let mut hashes = Vec::with_capacity(4);
-    for event_id in [None, Some("event_id")].into_iter().filter(|name| name.is_none_or(has)) {
-        for retention_until in [None, Some("retention_until")].into_iter().filter(|name| name.is_none_or(has))
-        {
-            hashes.push(hash(&members, [Some("seq"), Some("recorded_at"), event_id, retention_until]));
+    let with_and_without =
+        |name: &'static str| [None, Some(name)].into_iter().filter(move |name| name.is_none_or(has));
+    let mut hashes = Vec::with_capacity(8);
+    for event_id in with_and_without("event_id") {
+        for retention_until in with_and_without("retention_until") {
+            for trace_id in with_and_without("trace_id") {
+                let left_out = [Some("seq"), Some("recorded_at"), event_id, retention_until, trace_id];
+                hashes.push(hash(&members, left_out));
+            }
         }
     }
     Ok(hashes)
 }
 
-fn hash(members: &RawMembers<'_>, left_out: [Option<&str>; 4]) -> [u8; 16] {
+fn hash(members: &RawMembers<'_>, left_out: [Option<&str>; 5]) -> [u8; 16] {
     let mut hasher = Sha256::new();
     let mut separator = "{\"";
     for (name, value) in &members.0 {

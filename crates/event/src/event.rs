@@ -51,6 +51,10 @@ pub struct Event {
     assigned_id: Vec<u8>,
     /// Where in `members` an assigned `event_id` goes.
     id_offset: usize,
+    /// `,"trace_id":"…"` when that of the request was taken, else empty.
+    default_trace_id: Vec<u8>,
+    /// Where in `members` a default `trace_id` goes.
+    trace_offset: usize,
     /// Where in `members` a default `retention_until` goes.
     retention_offset: usize,
     content_hash: [u8; 16],
@@ -90,10 +94,12 @@ impl Event {
         let (Some(stream), (Some(occurred_at), retention_until)) = (stream, times) else {
             return Err(whole(rule::REQUIRED, "has no stream or no occurred_at".to_owned()));
         };
-        let mut retention_offset = layout.offsets[RETENTION_UNTIL];
+        let (mut trace_offset, mut retention_offset) =
+            (layout.offsets[TRACE_ID], layout.offsets[RETENTION_UNTIL]);
         if let Some(begun) = begun {
             let member = format!(",\"started_at\":\"{}\"", begun.started_at);
             rendered.splice(layout.offsets[TENANT]..layout.offsets[TENANT], member.bytes());
+            trace_offset += member.len();
             retention_offset += member.len();
         }
         let boxed = |place| layout.text(members, place).map(Box::from);
@@ -110,6 +116,8 @@ impl Event {
             members: rendered,
             assigned_id: Vec::new(),
             id_offset: layout.offsets[EVENT_ID],
+            default_trace_id: Vec::new(),
+            trace_offset,
             retention_offset,
             terms: terms(members, &layout),
         })
@@ -125,6 +133,19 @@ impl Event {
         canonical::push_string(&id, &mut self.assigned_id);
         self.terms[usize::from(Field::EventId.number())] = term(Field::EventId, &id);
         self.id = Some(id.into());
+    }
+
+    /// Gives the event the trace of the request that brought it, if the producer named none; otherwise nothing happens.
+    /// `id` has to be an identifier. The content hash stays as it is: a retry is another request, often with another
+    /// trace, and must be found equal to the first try.
+    pub fn default_trace_id(&mut self, id: &str) {
+        let index = usize::from(Field::TraceId.number());
+        if self.terms[index] != 0 {
+            return;
+        }
+        self.default_trace_id.extend_from_slice(b",\"trace_id\":");
+        canonical::push_string(id, &mut self.default_trace_id);
+        self.terms[index] = term(Field::TraceId, id);
     }
 
     /// The first 16 bytes of SHA-256 of the canonical event (in braces, without `seq` and `recorded_at`) before
@@ -148,7 +169,7 @@ impl Event {
         default_retention_until: Option<Timestamp>,
         out: &mut Vec<u8>,
     ) {
-        out.reserve(self.members.len() + self.assigned_id.len() + 160);
+        out.reserve(self.members.len() + self.assigned_id.len() + self.default_trace_id.len() + 160);
         out.extend_from_slice(b"{\"seq\":");
         digits::push_u64(seq, out);
         out.extend_from_slice(b",\"recorded_at\":\"");
@@ -156,7 +177,9 @@ impl Event {
         out.extend_from_slice(b"\",");
         out.extend_from_slice(&self.members[..self.id_offset]);
         out.extend_from_slice(&self.assigned_id);
-        out.extend_from_slice(&self.members[self.id_offset..self.retention_offset]);
+        out.extend_from_slice(&self.members[self.id_offset..self.trace_offset]);
+        out.extend_from_slice(&self.default_trace_id);
+        out.extend_from_slice(&self.members[self.trace_offset..self.retention_offset]);
         let until = match (self.started_at, self.retention_until) {
             // What was submitted stands among the members.
             (None, Some(_)) => None,
@@ -184,6 +207,7 @@ impl Event {
         size_of::<Self>()
             + self.members.capacity()
             + self.assigned_id.capacity()
+            + self.default_trace_id.capacity()
             + self.tenant.len()
             + texts_bytes
     }

@@ -109,17 +109,42 @@ fn a3_the_content_hash_knows_neither_assigned_ids_nor_defaults() {
 }
 
 #[test]
+fn a_default_trace_id_stands_where_a_submitted_one_would_and_is_found() {
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for around in [json!({}), json!({"request_id": "r", "source": "s", "evidence": "e", "metadata": {}})] {
+        let Ok(mut defaulted) = parse(&with(&audit(), &around)) else { panic!("{around}") };
+        let plain = defaulted.content_hash();
+        defaulted.default_trace_id(trace);
+        let submitted = parse(&with(&with(&audit(), &around), &json!({"trace_id": trace}))).unwrap();
+        assert_eq!(line(&defaulted), line(&submitted));
+        assert_eq!(defaulted.terms(), submitted.terms());
+        assert_eq!(defaulted.content_hash(), plain, "a3: a retry under another trace is a duplicate");
+        assert_ne!(submitted.content_hash(), plain);
+    }
+    let mut named = parse(&with(&audit(), &json!({"trace_id": "own"}))).unwrap();
+    let before = line(&named);
+    named.default_trace_id(trace);
+    assert_eq!(line(&named), before, "the producer's own trace stays");
+}
+
+#[test]
 fn the_content_hash_is_among_those_the_line_makes_possible() {
     let until = time("2029-01-01T00:00:00Z");
     let with_both =
         with(&audit(), &json!({"event_id": "e", "retention_until": until, "metadata": {"seq": 1}}));
-    for (submitted, candidates) in [(&audit(), 4), (&with_both, 4)] {
+    let with_trace = with(&audit(), &json!({"trace_id": "t"}));
+    for (submitted, candidates) in [(&audit(), 8), (&with_both, 8), (&with_trace, 8)] {
         let mut event = parse(submitted).unwrap();
         event.assign_event_id("assigned".to_owned());
+        event.default_trace_id("defaulted");
         let possible = content_hashes_possible(written(&event, Some(until)).as_bytes()).unwrap();
         assert_eq!(possible.len(), candidates);
         assert!(possible.contains(&event.content_hash()));
     }
+    let mut untraced = parse(&audit()).unwrap();
+    untraced.assign_event_id("assigned".to_owned());
+    let possible = content_hashes_possible(written(&untraced, Some(until)).as_bytes()).unwrap();
+    assert_eq!(possible.len(), 4);
     let bare = parse(&audit()).unwrap();
     assert_eq!(content_hashes_possible(written(&bare, None).as_bytes()).unwrap(), [bare.content_hash()]);
     assert!(content_hashes_possible(b"[1]").is_err());

@@ -160,6 +160,7 @@ proptest! {
     fn an_entry_agrees_with_its_event(members in event()) {
         let mut event = parse_text(&submitted(&members)).unwrap();
         event.assign_event_id("assigned-1".to_owned());
+        event.default_trace_id("trace-1");
         let line = line(&event);
         let fields = EntryFields::parse(line.as_bytes()).unwrap();
         prop_assert_eq!(fields.terms(), event.terms());

@@ -9,6 +9,7 @@ use engine::{Actor, Principal, Role};
 use event::{Field, Filter};
 
 use crate::failure::Failure;
+use crate::options::MetricsAccess;
 use crate::routes::App;
 
 /// Who may use a route.
@@ -18,6 +19,8 @@ pub enum Access {
     Open,
     /// Bearers of a token whose role includes this one.
     Role(Role),
+    /// Whoever [`MetricsAccess`] lets in.
+    Metrics,
 }
 
 /// Whoever a valid token speaks for, once it has been found to be allowed on this route.
@@ -55,16 +58,39 @@ pub(crate) async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let token = bearer(request.headers())?;
-    let principal = app.engine.ledger().authenticate(token).await?.ok_or_else(|| {
+    let principal = authenticate(&app, request.headers()).await?;
+    check_role(&principal, needed)?;
+    request.extensions_mut().insert(Caller(principal));
+    Ok(next.run(request).await)
+}
+
+/// The layer of `/metrics`. What it shows is of no tenant, so an auditor of any may see it, and so may one of none.
+pub(crate) async fn authorize_metrics(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    match app.watch.metrics_access {
+        MetricsAccess::Open => {}
+        MetricsAccess::Off => {
+            return Err(Failure::not_found("there are no metrics here: see server.metrics"));
+        }
+        MetricsAccess::Token => {
+            let principal = authenticate(&app, request.headers()).await?;
+            check_includes(&principal, Role::Auditor)?;
+        }
+    }
+    Ok(next.run(request).await)
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, Failure> {
+    let token = bearer(headers)?;
+    app.engine.ledger().authenticate(token).await?.ok_or_else(|| {
         Failure::unauthenticated(
             "Bearer realm=\"strongroom\", error=\"invalid_token\"",
             "the token is not known here, or it has expired or been revoked",
         )
-    })?;
-    check_role(&principal, needed)?;
-    request.extensions_mut().insert(Caller(principal));
-    Ok(next.run(request).await)
+    })
 }
 
 /// The token of RFC 6750, section 2.1. Tokens in the query or the body are not taken: those end up in logs.
@@ -85,17 +111,23 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
 }
 
 fn check_role(principal: &Principal, needed: Role) -> Result<(), Failure> {
+    check_includes(principal, needed)?;
     let role = principal.role;
-    if !role.may(needed) {
-        let message = format!("this needs the role {needed}; the token has the role {role}");
-        return Err(Failure::forbidden("role_missing", message));
-    }
     // A missing tenant means nothing, never everything.
     if needed != Role::Writer && principal.tenant.is_none() && role != Role::SuperAdmin {
         let message = format!("the token has the role {role} and no tenant, so there is nothing it may see");
         return Err(Failure::forbidden("tenant_missing", message));
     }
     Ok(())
+}
+
+fn check_includes(principal: &Principal, needed: Role) -> Result<(), Failure> {
+    let role = principal.role;
+    if role.may(needed) {
+        return Ok(());
+    }
+    let message = format!("this needs the role {needed}; the token has the role {role}");
+    Err(Failure::forbidden("role_missing", message))
 }
 
 #[cfg(test)]

@@ -14,11 +14,22 @@ use tower::Service;
 #[derive(Clone, Debug)]
 pub(crate) struct Bounded {
     room: Arc<Semaphore>,
+    connections_max: usize,
 }
 
 impl Bounded {
     pub(crate) fn new(connections_max: usize) -> Self {
-        Self { room: Arc::new(Semaphore::new(connections_max)) }
+        Self { room: Arc::new(Semaphore::new(connections_max)), connections_max }
+    }
+
+    /// The bound.
+    pub(crate) fn connections_max(&self) -> usize {
+        self.connections_max
+    }
+
+    /// Connections that have a place now, those in a TLS handshake among them.
+    pub(crate) fn open(&self) -> usize {
+        self.connections_max - self.room.available_permits()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::encoding::Coding;
 use crate::failure::{DETAILS_MAX, Failure};
 use crate::query;
 use crate::routes::App;
+use crate::traceparent;
 
 /// Bodies larger than this are parsed beside the threads that answer requests: parsing one takes milliseconds.
 const PARSED_INLINE_BYTES_MAX: usize = 64 << 10;
@@ -31,8 +32,13 @@ pub(crate) async fn append(
     let body = body::read(&parts.headers, body, limits.batch_bytes_max, &app.body_room).await?;
     let sent = Sent { body, coding, format, limits, now: app.engine.ledger().now() };
     // The events take the body's place in memory, so they keep its room until they are durable.
-    let (events, _room) = parse(sent, app.body_room).await?;
+    let (mut events, _room) = parse(sent, app.body_room).await?;
     check_tenant(&caller, &events)?;
+    if let Some(trace_id) = traceparent::trace_id(&parts.headers) {
+        for event in &mut events {
+            event.default_trace_id(trace_id);
+        }
+    }
     let appended = app.engine.append(events).await?;
     json(StatusCode::CREATED, &appended)
 }

@@ -112,6 +112,11 @@ impl Failure {
         self
     }
 
+    /// The code that clients branch on: one of a fixed set.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The body, as every failure has it.
     pub(crate) fn to_json(&self, request_id: &str) -> String {
         let error = Shown { code: self.code, message: &self.message, request_id, details: &self.details };
@@ -122,11 +127,12 @@ impl Failure {
     /// Writes what the caller is not told. A fault of ours is an error; what a caller did is for who looks closely.
     pub(crate) fn log(&self, request_id: &str) {
         let cause = self.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static));
-        let (code, message) = (self.code, &self.message);
+        let (code, told) = (self.code, &self.message);
         if self.status.is_server_error() {
-            tracing::error!(request_id, code, message, error = cause, "request failed");
+            tracing::error!(request_id, code, told, error = cause, "request failed");
         } else {
-            tracing::debug!(request_id, code, message, error = cause, "request refused");
+            // What is wrong with a request may name parts of it, and its sender was told.
+            tracing::debug!(request_id, code, "request refused");
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The ledger over HTTP/1.1: routes, authentication, errors and graceful shutdown.
+//! The ledger over HTTP/1.1, with TLS or without: routes, authentication, errors, readiness, metrics and graceful
+//! shutdown.
 //!
 //! [`run`] serves an [`engine::Engine`] on a listener until it is told to stop. What there is to ask for stands in one
 //! table, [`ROUTES`], which builds the router and says for each route who may use it. A request is answered in this
 //! order: its route, its bearer token, the token's role, and only then its body, read up to the batch limit and never
 //! beyond it.
 //!
-//! Deliberately absent: TLS (a proxy in front, until it is here), validation of events and filters (crate `event`),
+//! Deliberately absent: validation of events and filters (crate `event`),
 //! everything the ledger does (crate `engine`), and audit entries for reads of discovery content, which the engine
 //! does not take yet.
 
@@ -21,16 +22,24 @@ mod entries;
 mod events;
 mod failure;
 mod health;
+mod metrics;
 mod operations;
+mod options;
 mod query;
+mod readiness;
 mod routes;
 mod run;
 mod search;
+mod tls;
 mod tokens;
 mod trace;
+mod traceparent;
 mod verification;
+mod watch;
 
 pub use access::Access;
 pub use bounds::Bounds;
-pub use routes::{ROUTES, Route, router};
-pub use run::{Error, run, run_within};
+pub use options::{MetricsAccess, Options};
+pub use routes::{ROUTES, Route};
+pub use run::{Error, run};
+pub use tls::{Tls, TlsError};

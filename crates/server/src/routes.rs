@@ -12,7 +12,10 @@ use tokio::sync::Mutex;
 use crate::access::{self, Access};
 use crate::body::BodyRoom;
 use crate::bounds::Bounds;
-use crate::{archives, entries, events, health, operations, search, tokens, trace, verification};
+use crate::watch::Watch;
+use crate::{
+    archives, entries, events, health, metrics, operations, readiness, search, tokens, trace, verification,
+};
 
 /// Batches of the largest size that may be in memory at once, over all requests.
 const BATCHES_IN_MEMORY_MAX: usize = 8;
@@ -45,6 +48,13 @@ const fn route(
 /// The table. What is not in it does not exist.
 pub static ROUTES: &[Route] = &[
     open(Method::GET, "/healthz", |method| on(method, health::health)),
+    open(Method::GET, "/readyz", |method| on(method, readiness::ready)),
+    Route {
+        method: Method::GET,
+        path: "/metrics",
+        access: Access::Metrics,
+        handler: |method| on(method, metrics::show),
+    },
     route(Method::POST, "/v1/events", Role::Writer, |method| on(method, events::append)),
     route(Method::POST, "/v1/operations", Role::Writer, |method| on(method, operations::begin)),
     route(Method::POST, "/v1/operations/{id}/complete", Role::Writer, |method| {
@@ -70,13 +80,18 @@ pub(crate) struct App {
     pub(crate) body_room: BodyRoom,
     /// Held while a verification runs: one at a time is load enough.
     pub(crate) verifying: Arc<Mutex<()>>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// The router over [`ROUTES`].
-pub fn router(engine: Engine, bounds: &Bounds) -> Router {
+pub(crate) fn router(engine: Engine, bounds: &Bounds, watch: Arc<Watch>) -> Router {
     let body_room = engine.ledger().limits().batch_bytes_max.saturating_mul(BATCHES_IN_MEMORY_MAX);
-    let app =
-        App { body_room: BodyRoom::new(body_room, bounds.body_arrival), verifying: Arc::default(), engine };
+    let app = App {
+        body_room: BodyRoom::new(body_room, bounds.body_arrival),
+        verifying: Arc::default(),
+        watch: watch.clone(),
+        engine,
+    };
     let mut router = Router::new();
     for route in ROUTES {
         let filter = MethodFilter::try_from(route.method.clone())
@@ -84,13 +99,16 @@ pub fn router(engine: Engine, bounds: &Bounds) -> Router {
         let handler = (route.handler)(filter);
         let guarded = match route.access {
             Access::Open => handler,
+            Access::Metrics => {
+                handler.route_layer(from_fn_with_state(app.clone(), access::authorize_metrics))
+            }
             Access::Role(role) => {
                 handler.route_layer(from_fn_with_state((app.clone(), role), access::authorize))
             }
         };
         router = router.route(route.path, guarded);
     }
-    trace::around(router.with_state(app))
+    trace::around(router.with_state(app), watch)
 }
 
 #[cfg(test)]
@@ -101,7 +119,9 @@ mod tests {
     fn g2_only_the_listed_routes_are_open() {
         let open: Vec<_> =
             ROUTES.iter().filter(|route| route.access == Access::Open).map(|route| route.path).collect();
-        assert_eq!(open, ["/healthz"]);
+        assert_eq!(open, ["/healthz", "/readyz"]);
+        let metrics = ROUTES.iter().filter(|route| route.access == Access::Metrics);
+        assert_eq!(metrics.map(|route| route.path).collect::<Vec<_>>(), ["/metrics"]);
     }
 
     #[test]

@@ -39,11 +39,19 @@ pub(crate) const SECTIONS: &[(&str, &str)] = &[
     ("operations", "Events in two steps, begun and completed."),
     ("limits", "How large events and batches may be."),
     ("search", "Bounds of a search."),
+    ("log", "What `serve` writes to stderr."),
     (
         "archive.#",
         "Destinations of the archive; a batch must be confirmed by all of them before anything is pruned.",
     ),
 ];
+
+/// Values of `server.metrics`.
+pub(crate) const METRICS: &[&str] = &["token", "open", "off"];
+/// Values of `log.format`.
+pub(crate) const LOG_FORMATS: &[&str] = &["auto", "json", "text"];
+/// Values of `log.level`.
+pub(crate) const LOG_LEVELS: &[&str] = &["error", "warn", "info", "debug"];
 
 const RETAIN: &str =
     "Days after `recorded_at` until an entry of this stream may expire from the archive; -1: never.";
@@ -66,7 +74,23 @@ pub(crate) const KEYS: &[Key] = &[
         "server.listen",
         "127.0.0.1:7717",
         Rule::Listen,
-        "Address to listen on; the connection is not encrypted.",
+        "Address to listen on; encrypted where `tls_cert` and `tls_key` are set.",
+    ),
+    key_without_default(
+        "server.tls_cert",
+        Rule::File,
+        "Certificate chain for TLS (PEM, the server's own first); SIGHUP reads it again.",
+    ),
+    key_without_default(
+        "server.tls_key",
+        Rule::File,
+        "Private key of the certificate (PEM), readable by its owner only; SIGHUP reads it again.",
+    ),
+    key(
+        "server.metrics",
+        "token",
+        Rule::OneOf(METRICS),
+        "Who may read `/metrics`: bearers of a token of role auditor or above, everybody, or nobody.",
     ),
     key(
         "server.queue_bytes_max",
@@ -163,6 +187,18 @@ pub(crate) const KEYS: &[Key] = &[
         Rule::Whole { min: 1_000, max: 1_000_000_000 },
         "Entries that one search reads before it answers with what it has and a cursor to go on.",
     ),
+    key(
+        "log.format",
+        "auto",
+        Rule::OneOf(LOG_FORMATS),
+        "Log lines as JSON objects or as text; `auto` is text on a terminal and JSON elsewhere.",
+    ),
+    key(
+        "log.level",
+        "info",
+        Rule::OneOf(LOG_LEVELS),
+        "The least severe lines that are written; the flags -q and -v come before it.",
+    ),
     key_without_default(
         "archive.#.name",
         Rule::ArchiveName,
@@ -228,7 +264,13 @@ mod tests {
             Rule::Whole { .. } if key.name == "server.queue_bytes_max" => "16777217",
             Rule::Whole { max, .. } if max < 1_000 => "9",
             Rule::Whole { .. } => "2000",
-            Rule::Origin | Rule::Directory | Rule::ArchiveName | Rule::ArchiveUrl | Rule::Backend => "other",
+            Rule::Origin
+            | Rule::Directory
+            | Rule::File
+            | Rule::ArchiveName
+            | Rule::ArchiveUrl
+            | Rule::Backend => "other",
+            Rule::OneOf(choices) => choices.last().unwrap(),
             Rule::TimeOfDay => "03:15",
         }
     }
@@ -243,11 +285,17 @@ mod tests {
     #[test]
     fn every_key_changes_something() {
         let defaults = load(&[]);
-        // There is one backend, and a list's members come together.
-        let single = |key: &&Key| key.name != "store.backend" && key.section() != "archive.#";
+        // There is one backend, and a list's members and the two halves of TLS come together.
+        let single = |key: &&Key| {
+            key.name != "store.backend"
+                && key.section() != "archive.#"
+                && !key.name.starts_with("server.tls_")
+        };
         for key in KEYS.iter().filter(single) {
             assert_ne!(load(&[(key.name, other(key))]), defaults, "{} does nothing", key.name);
         }
+        let tls = load(&[("server.tls_cert", "a"), ("server.tls_key", "b")]).server.tls.unwrap();
+        assert!(tls.cert.ends_with("a") && tls.key.ends_with("b"));
         let archives = load(&[("archive.0.name", "a"), ("archive.0.url", "b")]).archive;
         assert_eq!((archives[0].name.as_str(), archives.len()), ("a", 1));
     }

@@ -18,12 +18,14 @@ mod layers;
 mod problem;
 mod reference;
 mod rule;
+mod serve;
 mod settings;
 mod values;
 
 pub use layers::{FILE_NAME, Flag, Sources};
 pub use problem::{Error, Place, Problem};
 pub use reference::{initial_file, reference_page};
+pub use serve::{Log, LogFormat, LogLevel, Metrics, Tls};
 pub use settings::{
     Archive, Backend, Ledger, Limits, Operations, Retention, Search, Server, Settings, Store, StreamSettings,
     Streams,

@@ -64,8 +64,13 @@ pub fn initial_file(origin: &str, archive_url: &str) -> String {
                 _ => None,
             };
             writeln!(file, "# {} ({})", key.about, key.rule.accepted()).expect(WRITE);
-            let (mark, value) = set.map_or(("# ", key.default.unwrap_or_default()), |set| ("", set));
-            writeln!(file, "{mark}{} = {}", key.member(), in_toml(key, value)).expect(WRITE);
+            let (member, shown) = (key.member(), |value| in_toml(key, value));
+            let line = match (set, key.default) {
+                (Some(set), _) => format!("{member} = {}", shown(set)),
+                (None, Some(default)) => format!("# {member} = {}", shown(default)),
+                (None, None) => format!("# {member} has no default"),
+            };
+            writeln!(file, "{line}").expect(WRITE);
         }
     }
     file

@@ -64,6 +64,9 @@ pub(crate) enum Rule {
     TimeOfDay,
     Origin,
     Directory,
+    File,
+    /// One of these words, written exactly so.
+    OneOf(&'static [&'static str]),
     ArchiveName,
     ArchiveUrl,
 }
@@ -98,9 +101,13 @@ impl Rule {
                 merkle::check_origin(origin).map_err(|error| format!("{}: {error}", quoted(raw)))?;
                 Ok(Value::Text(origin.to_owned()))
             }
-            Self::Directory | Self::ArchiveUrl => {
+            Self::Directory | Self::File | Self::ArchiveUrl => {
                 let given = text(raw).filter(|text| !text.is_empty() && !text.contains('\0'));
                 given.map(|text| Value::Text(text.to_owned())).ok_or_else(refused)
+            }
+            Self::OneOf(choices) => {
+                let choice = text(raw).filter(|text| choices.contains(text)).ok_or_else(refused)?;
+                Ok(Value::Text(choice.to_owned()))
             }
             Self::ArchiveName => {
                 let name = text(raw).filter(|name| is_name(name)).ok_or_else(refused)?;
@@ -127,6 +134,8 @@ impl Rule {
                              not beginning with `{`"
                 .to_owned(),
             Self::Directory => "a path".to_owned(),
+            Self::File => "a path, relative to where the program is started".to_owned(),
+            Self::OneOf(choices) => choices.join(", "),
             Self::ArchiveName => "1 to 64 of a-z, 0-9, `-` and `_`".to_owned(),
             Self::ArchiveUrl => "file:///absolute/path, or a path relative to the data directory".to_owned(),
         }

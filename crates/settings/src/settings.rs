@@ -9,6 +9,7 @@ use event::retention::{HotDays, RetainDays};
 use crate::archive_url;
 use crate::layers::{Found, Sources};
 use crate::problem::{Error, Problem};
+use crate::serve::{Log, Metrics, Tls};
 use crate::values::Values;
 
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub limits: Limits,
     /// `[search]`
     pub search: Search,
+    /// `[log]`
+    pub log: Log,
     /// `[[archive]]`, in the order given; may be empty.
     pub archive: Vec<Archive>,
 }
@@ -66,6 +69,10 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Bytes of events that may wait to be written.
     pub queue_bytes_max: u64,
+    /// Certificate and key; `None` serves without encryption.
+    pub tls: Option<Tls>,
+    /// Who may read `/metrics`.
+    pub metrics: Metrics,
 }
 
 /// The policies of the streams.
@@ -167,12 +174,17 @@ impl Settings {
     pub fn load(sources: &Sources) -> Result<Self, Error> {
         let mut problems = Vec::new();
         let merged = sources.merge(&mut problems);
-        let settings = read(&merged.found, merged.data_dir, &mut problems);
+        let settings = read(&merged.found, merged.data_dir, &sources.working_directory, &mut problems);
         if problems.is_empty() { Ok(settings) } else { Err(Error::new(problems)) }
     }
 }
 
-fn read(found: &BTreeMap<String, Found>, data_dir: PathBuf, problems: &mut Vec<Problem>) -> Settings {
+fn read(
+    found: &BTreeMap<String, Found>,
+    data_dir: PathBuf,
+    working_directory: &Path,
+    problems: &mut Vec<Problem>,
+) -> Settings {
     let mut values = Values::new(found, problems);
     // Read for its problems; the path itself was needed earlier, to find the file in it.
     values.text("ledger.data_dir");
@@ -184,6 +196,8 @@ fn read(found: &BTreeMap<String, Found>, data_dir: PathBuf, problems: &mut Vec<P
         server: Server {
             listen: values.listen("server.listen"),
             queue_bytes_max: values.whole("server.queue_bytes_max"),
+            tls: Tls::read(&mut values, working_directory),
+            metrics: Metrics::read(&mut values),
         },
         streams: Streams {
             audit: stream(&mut values, "audit"),
@@ -212,6 +226,7 @@ fn read(found: &BTreeMap<String, Found>, data_dir: PathBuf, problems: &mut Vec<P
             future_seconds_max: values.whole_u32("limits.future_seconds_max"),
         },
         search: Search { scan_entries_max: values.whole("search.scan_entries_max") },
+        log: Log::read(&mut values),
         archive: archives(&mut values, &data_dir),
         ledger: Ledger { origin: values.optional_text("ledger.origin"), data_dir },
     };

@@ -293,6 +293,25 @@ fn archives_need_a_name_a_place_and_be_different() {
 }
 
 #[test]
+fn certificate_and_key_come_together_and_are_relative_to_where_the_program_starts() {
+    let place = Given::new()
+        .file("strongroom.toml", "[server]\ntls_cert = \"tls/chain.pem\"\n")
+        .variable("STRONGROOM_SERVER__TLS_KEY", "/etc/key.pem");
+    let tls = place.loads().server.tls.unwrap();
+    assert_eq!((tls.cert, tls.key), (place.path("tls/chain.pem"), PathBuf::from("/etc/key.pem")));
+    for (given, missing) in [("tls_cert", "server.tls_key"), ("tls_key", "server.tls_cert")] {
+        let error = Given::new().file("strongroom.toml", &format!("[server]\n{given} = \"x\"\n")).refuses();
+        assert!(error.to_string().contains(&format!("goes only with {missing}")), "{error}");
+    }
+}
+
+#[test]
+fn a_word_that_is_no_choice_is_refused_with_the_choices() {
+    let error = Given::new().file("strongroom.toml", "[log]\nlevel = \"loud\"\n").refuses();
+    assert!(error.to_string().contains("error, warn, info, debug"), "{error}");
+}
+
+#[test]
 fn what_must_fit_into_another_limit_does() {
     let error = Given::new()
         .variable("STRONGROOM_LIMITS__STRING_BYTES_MAX", "300_000")

@@ -8,6 +8,7 @@ mod tour;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
+use server::Options;
 use tempfile::TempDir;
 
 use crate::arguments::{DemoArguments, Global};
@@ -56,7 +57,8 @@ async fn show(
         "try      curl -H 'Authorization: Bearer {token}' 'http://{address}/v1/audit/events?limit=3'"
     ))?;
     narrator.say("Ctrl-C stops it and removes everything it made.")?;
-    serving::serve_until_told(open, listener, signals).await
+    // SIGHUP ends a demo: it belongs to its terminal.
+    serving::serve_until_told(open, listener, Options::default(), signals, None).await
 }
 
 /// The asked address, or a free port where somebody has that one: a demo should not fail because a server is running.

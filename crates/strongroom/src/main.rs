@@ -24,22 +24,36 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::Arguments;
+use arguments::{Arguments, Command};
 use failure::{Exit, Failure};
 
 fn main() -> ExitCode {
+    // First of all: whatever speaks TLS takes the provider of the process. Only a second call could fail.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let arguments = Arguments::parse();
-    logging::start(&arguments.global);
+    // A server logs as its settings say, and starts logging when it has read them.
+    if !matches!(arguments.command, Command::Serve(_)) {
+        logging::start(&arguments.global);
+    }
     let exit = match run(&arguments) {
         Ok(exit) => exit,
         Err(failure) => {
             if !failure.is_silent() {
-                let _ = writeln!(stderr(), "{failure}");
+                report(&failure);
             }
             failure.exit()
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// Says why it stopped, in the form that everything else on stderr has.
+fn report(failure: &Failure) {
+    if logging::is_json() {
+        tracing::error!(exit_code = failure.exit() as u8, "{failure}");
+    } else {
+        let _ = writeln!(stderr(), "{failure}");
+    }
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {

@@ -31,8 +31,7 @@ use crate::progress::Progress;
 const OBJECTS_AT_ONCE: usize = 4;
 
 impl Engine {
-    /// Archives what is past the window, proves the copies, and prunes the hot ones. One run at a time.
-    pub async fn archive_run(
+    pub(super) async fn archive_once(
         &self,
         run: &ArchiveRun,
         actor: &Actor,

@@ -46,7 +46,7 @@ impl Ledger {
         Ok(first..low)
     }
 
-    async fn recorded_at(&self, seq: u64) -> Result<Timestamp> {
+    pub(crate) async fn recorded_at(&self, seq: u64) -> Result<Timestamp> {
         let entry = self.store().entries_at(vec![seq]).await?.pop().ok_or_else(|| {
             let message = format!("entry-missing: entry {seq} is neither archived nor hot: run verify");
             Error::new(ErrorKind::Corrupt, message)

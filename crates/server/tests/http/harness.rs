@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 
 use engine::{Actor, Engine, NewToken, Policy, Role};
 use serde_json::Value;
-use server::Bounds;
+use server::{Bounds, Options};
 use testkit::{Fixture, Rows};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -71,14 +71,23 @@ impl Server {
     }
 
     pub(crate) fn start_with(adjust: impl FnOnce(&mut Policy)) -> Self {
-        Self::start_within(Bounds::default(), adjust)
+        Self::start_as(Options::default(), adjust)
     }
 
     pub(crate) fn start_within(bounds: Bounds, adjust: impl FnOnce(&mut Policy)) -> Self {
+        Self::start_as(Options { bounds, ..Options::default() }, adjust)
+    }
+
+    pub(crate) fn start_as(options: Options, adjust: impl FnOnce(&mut Policy)) -> Self {
         let runtime = Runtime::new().unwrap();
         let mut fixture = Fixture::new(Rows::Sqlite);
         adjust(&mut fixture.policy);
         let engine = runtime.block_on(fixture.create());
+        Self::serve(runtime, fixture, engine, options)
+    }
+
+    /// Serves an engine that is there already.
+    pub(crate) fn serve(runtime: Runtime, fixture: Fixture, engine: Engine, options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -86,7 +95,7 @@ impl Server {
         let running = runtime.spawn(async move {
             // A test that ends drops the sender, which stops the server too.
             let stopped = async { drop(stopped.await) };
-            server::run_within(served, listener, &bounds, stopped).await
+            server::run(served, listener, options, stopped).await
         });
         // A connection for each request: the server may close one after a refusal, just as the client would reuse it.
         let agent = ureq::Agent::config_builder()
@@ -110,7 +119,14 @@ impl Server {
     }
 
     pub(crate) fn get(&self, token: &str, path: &str) -> Response {
-        let request = self.agent.get(format!("http://{}{path}", self.address));
+        self.fetch(token, path, &[])
+    }
+
+    pub(crate) fn fetch(&self, token: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = self.agent.get(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let request = if token.is_empty() {
             request
         } else {
@@ -146,6 +162,25 @@ impl Server {
             request.header("authorization", format!("Bearer {token}"))
         };
         read(request.send(body).unwrap())
+    }
+
+    /// Appends with further headers.
+    pub(crate) fn post_with(
+        &self,
+        token: &str,
+        content_type: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response {
+        let mut request = self
+            .agent
+            .post(format!("http://{}/v1/events", self.address))
+            .header("content-type", content_type)
+            .header("authorization", format!("Bearer {token}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(request.send(body.as_bytes()).unwrap())
     }
 
     /// Sends one request of any method without a body.

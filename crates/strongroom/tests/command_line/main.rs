@@ -14,6 +14,7 @@ mod running;
 mod search;
 mod serve;
 mod settings;
+mod surface;
 mod tamper;
 mod token;
 mod workplace;
