@@ -33,7 +33,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        runtime.spawn(server::run(engine.clone(), listener, async {
+        runtime.spawn(server::run(engine.clone(), listener, server::Options::default(), async {
             // A test that ends drops the sender, which stops the server too.
             let _ = stopped.await;
         }));
