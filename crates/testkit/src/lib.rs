@@ -5,8 +5,11 @@ mod check;
 mod clock;
 mod faulty_store;
 mod fixture;
+mod oracle;
+mod submission;
 
 pub use check::check;
 pub use clock::ManualClock;
-pub use faulty_store::{Fault, FaultyStore};
+pub use faulty_store::{Fault, FaultyStore, WriteCall};
+pub use oracle::{Finding, Offer, Oracle};
 pub use fixture::{Fixture, Rows, event_json, events};
