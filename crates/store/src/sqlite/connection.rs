@@ -19,9 +19,6 @@ const SCHEMA_VERSION: i32 = 1;
 const SCHEMA: &str = include_str!("schema.sql");
 /// Commits wait this long for another connection's lock: a checkpoint or a reader's recovery of the WAL.
 const BUSY_TIMEOUT_MS: u32 = 10_000;
-/// The WAL is copied into the database file once it has grown to about 16 MiB. The commit that brings it there waits for
-/// the copy: 64 MiB wrote 6 % less in all, for longer waits.
-const WAL_PAGES_MAX: u32 = 2_048;
 const PAGE_BYTES: u32 = 8_192;
 
 /// Creates the file under another name and moves it into place, so that a crash leaves a whole ledger or none.
@@ -64,7 +61,7 @@ fn write_schema(path: &Path) -> Result<()> {
     // Both only work before the first table exists.
     connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed)?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
-    set_write_pragmas(&connection, path)?;
+    set_write_pragmas(&connection, path, &SqliteOptions::default())?;
     let transaction = connection.transaction().map_err(failed)?;
     transaction.execute_batch(SCHEMA).map_err(failed)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
@@ -75,13 +72,13 @@ fn write_schema(path: &Path) -> Result<()> {
     connection.close().map_err(|(_, error)| failed(error))
 }
 
-pub(super) fn open_for_writing(path: &Path, cache_kib: u32) -> Result<Connection> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, cache_kib)?;
-    set_write_pragmas(&connection, path)?;
+pub(super) fn open_for_writing(path: &Path, options: &SqliteOptions) -> Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options.write_cache_kib)?;
+    set_write_pragmas(&connection, path, options)?;
     Ok(connection)
 }
 
-fn set_write_pragmas(connection: &Connection, path: &Path) -> Result<()> {
+fn set_write_pragmas(connection: &Connection, path: &Path, options: &SqliteOptions) -> Result<()> {
     let failed = |error| opening_failed(path, error);
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(failed)?;
@@ -92,7 +89,7 @@ fn set_write_pragmas(connection: &Connection, path: &Path) -> Result<()> {
     }
     // FULL syncs the WAL at every commit; without it a commit is not durable when it returns.
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_MAX).map_err(failed)?;
+    connection.pragma_update(None, "wal_autocheckpoint", options.wal_pages_max).map_err(failed)?;
     // Only macOS has these: there, a plain sync leaves data in the drive's cache.
     connection.pragma_update(None, "fullfsync", true).map_err(failed)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true).map_err(failed)
@@ -195,13 +192,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger.sqlite");
         create(&path).unwrap();
-        let connection = open_for_writing(&path, 1_024).unwrap();
+        let options = SqliteOptions { write_cache_kib: 1_024, ..SqliteOptions::default() };
+        let connection = open_for_writing(&path, &options).unwrap();
         let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(number("synchronous"), 2, "FULL");
         assert_eq!(number("fullfsync"), 1);
         assert_eq!(number("checkpoint_fullfsync"), 1);
         assert_eq!(number("temp_store"), 2, "memory");
-        assert_eq!(number("wal_autocheckpoint"), i64::from(WAL_PAGES_MAX));
+        assert_eq!(number("wal_autocheckpoint"), 2_048);
         assert_eq!(number("cache_size"), -1_024);
     }
 }

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
+use super::SqliteOptions;
 use super::connection::open_for_writing;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -15,7 +16,7 @@ type Job = Box<dyn FnOnce(&mut State) + Send>;
 /// The writing connection, or why there is none.
 struct State {
     path: PathBuf,
-    cache_kib: u32,
+    options: SqliteOptions,
     /// `None` after an outcome that is not known: a failed sync leaves pages in the operating system's cache that
     /// a read would take for durable, so nothing is written or answered until `recover` has synced them.
     connection: Option<Connection>,
@@ -28,12 +29,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(path: &Path, cache_kib: u32) -> Result<Self> {
+    pub(super) fn start(path: &Path, options: &SqliteOptions) -> Result<Self> {
         // A process that was killed, or ended itself after a failed sync, leaves a WAL that this machine can read but
         // that its disk may not hold. Nothing is answered from it before it is durable.
-        let connection = open_for_writing(path, cache_kib)?;
+        let connection = open_for_writing(path, options)?;
         make_durable(&connection)?;
-        let mut state = State { path: path.to_owned(), cache_kib, connection: Some(connection) };
+        let mut state = State { path: path.to_owned(), options: options.clone(), connection: Some(connection) };
         let (jobs, queue): (Sender<Job>, Receiver<Job>) = channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -69,7 +70,7 @@ impl Writer {
             if state.connection.is_some() {
                 return Ok(());
             }
-            let connection = open_for_writing(&state.path, state.cache_kib)?;
+            let connection = open_for_writing(&state.path, &state.options)?;
             make_durable(&connection)?;
             state.connection = Some(connection);
             Ok(())
