@@ -197,6 +197,21 @@ impl Oracle {
         Ok(())
     }
 
+    /// What was acknowledged from `first` on, and is not archived, is in these lines, which are all hot ones from there.
+    pub fn check_places(&self, first: u64, lines: &BTreeMap<u64, Vec<u8>>) -> Result<(), Finding> {
+        for (seq, mark) in self.seqs.range(first..) {
+            let Some(line) = lines.get(seq) else {
+                return found(format!("event {mark}, acknowledged at {seq}, is lost"));
+            };
+            let stored = merkle::leaf_hash(line).to_string();
+            let told = self.events[mark].place.as_ref().map(|(_, leaf)| leaf.as_str());
+            if told != Some(&stored) {
+                return found(format!("event {mark} was acknowledged at {seq} as {told:?}, which is {stored}"));
+            }
+        }
+        Ok(())
+    }
+
     /// All events of an offer are in the ledger, in a row, or none. Only of those that were offered once it can be said.
     fn check_whole(
         &self,

@@ -9,12 +9,16 @@
 //! files that are written without SQLite, whose power cuts are not modelled.
 
 mod campaign;
+mod kill;
 mod life;
 mod place;
 mod schedule;
 mod tally;
+mod trial;
 mod workload;
 
 pub use campaign::{Campaign, Failed};
+pub use kill::{KillRounds, KillTally};
 pub use schedule::run_schedule;
 pub use tally::Tally;
+pub use trial::{Aftermath, Blow, Struck, Trial};

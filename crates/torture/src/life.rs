@@ -132,13 +132,13 @@ pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
 
 /// A last process, without faults: it opens without repair, holds what was acknowledged, finds every event that is
 /// offered again, and verifies.
-pub(crate) async fn settle(place: &Place, witness: &Witness) -> Result<(), Finding> {
+pub(crate) async fn settle(place: &Place, witness: &Witness, offers_again: bool) -> Result<(), Finding> {
     let unopened = |error: engine::Error| {
         Finding(format!("without faults the ledger does not open: {}", with_causes(&error)))
     };
     let process = Process::begin(place, |_| {}).await.map_err(unopened)?;
     check(place, witness, &process).await?;
-    let all = witness.oracle().submissions();
+    let all = if offers_again { witness.oracle().submissions() } else { Vec::new() };
     let (contested, plain): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|submission| witness.oracle().is_contested(submission));
     for batch in plain.chunks(AGAIN_AT_ONCE) {

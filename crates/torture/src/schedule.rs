@@ -95,7 +95,7 @@ impl Schedule {
         }
         self.place.disk.clear();
         let runtime = runtime();
-        runtime.block_on(settle(&self.place, &self.witness))?;
+        runtime.block_on(settle(&self.place, &self.witness, true))?;
         drop(runtime);
         Ok(())
     }
