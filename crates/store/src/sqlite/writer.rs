@@ -1,5 +1,8 @@
 //! The thread that owns the writing connection.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -8,8 +11,11 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::SqliteOptions;
-use super::connection::open_for_writing;
+use super::connection::{beside, open_for_writing};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of the WAL that are written again at once.
+const COPY_BYTES: usize = 256 << 10;
 
 type Job = Box<dyn FnOnce(&mut State) + Send>;
 
@@ -32,6 +38,13 @@ impl Writer {
     pub(super) fn start(path: &Path, options: &SqliteOptions) -> Result<Self> {
         // A process that was killed, or ended itself after a failed sync, leaves a WAL that this machine can read but
         // that its disk may not hold. Nothing is answered from it before it is durable.
+        write_wal_again(path).map_err(|error| {
+            let kind = match error.kind() {
+                io::ErrorKind::StorageFull => ErrorKind::Full,
+                _ => ErrorKind::Unavailable,
+            };
+            Error::with_source(kind, "what an earlier writer left could not be made durable", error)
+        })?;
         let connection = open_for_writing(path, options)?;
         make_durable(&connection)?;
         let mut state = State { path: path.to_owned(), options: options.clone(), connection: Some(connection) };
@@ -101,6 +114,27 @@ impl Drop for Writer {
         if let Some(thread) = self.thread.take() {
             // A panic in the thread has been answered to its caller as an unknown outcome.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Writes the WAL's own bytes over it and syncs them. After a failed sync its pages count as clean, and another sync
+/// leaves them where they are; copying them into the database file then would overwrite it with nothing to repair it
+/// from, should the power go half way. Readers are not disturbed, as no byte changes.
+fn write_wal_again(path: &Path) -> io::Result<()> {
+    let wal = match File::options().read(true).write(true).open(beside(path, "-wal")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        wal => wal?,
+    };
+    let mut bytes = vec![0; COPY_BYTES];
+    let mut offset = 0;
+    loop {
+        match wal.read_at(&mut bytes, offset)? {
+            0 => return wal.sync_all(),
+            read => {
+                wal.write_all_at(&bytes[..read], offset)?;
+                offset += read as u64;
+            }
         }
     }
 }
