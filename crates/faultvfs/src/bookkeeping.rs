@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use std::{fs, io};
 
 use rand::RngExt as _;
@@ -13,12 +14,17 @@ use rusqlite::ffi;
 use crate::fault::{Failure, Operation, Rule};
 use crate::image::FileImage;
 
+/// When no file was ever written: tells whether somebody wrote to it without SQLite, between two processes.
+const UNTOUCHED: SystemTime = SystemTime::UNIX_EPOCH;
+
 /// The files that one name has stood for.
 #[derive(Debug, Default)]
 struct Name {
     current: Option<FileImage>,
     /// A file that was removed, which the directory on disk may still list.
     removed: Option<FileImage>,
+    /// Its time of change was set to [`UNTOUCHED`] when the last process ended, and nobody has opened it since.
+    is_marked: bool,
 }
 
 #[derive(Debug)]
@@ -96,10 +102,11 @@ impl Bookkeeping {
         }
         let before = inode(path);
         let name = self.names.entry(path.to_owned()).or_default();
+        let is_rewritten = std::mem::take(&mut name.is_marked) && changed_at(path) != Some(UNTOUCHED);
         if let Some(inode) = before
-            && name.current.as_ref().is_none_or(|image| image.inode != inode)
+            && (is_rewritten || name.current.as_ref().is_none_or(|image| image.inode != inode))
         {
-            // Made, or put in place, by other means than SQLite. It is read before it is opened: closing any other
+            // Made, put in place, or written again, by other means than SQLite. It is read before it is opened: closing any other
             // descriptor of a file gives up the process's locks on it.
             let Ok(bytes) = fs::read(path) else { return ffi::SQLITE_CANTOPEN };
             name.current = Some(FileImage::durable(inode, bytes));
@@ -272,10 +279,15 @@ impl Bookkeeping {
     }
 
     /// The next process may begin; the operating system and its cache have lived on.
-    pub(crate) fn begin_life(&mut self) {
+    pub(crate) fn begin_life(&mut self) -> io::Result<()> {
+        for (path, name) in self.names.iter_mut().filter(|(path, _)| path.exists()) {
+            fs::File::options().write(true).open(path)?.set_modified(UNTOUCHED)?;
+            name.is_marked = true;
+        }
         self.life += 1;
         self.has_ended = false;
         self.rules.clear();
+        Ok(())
     }
 
     /// Makes the files what the disk holds of them, by its seed.
@@ -297,7 +309,7 @@ impl Bookkeeping {
                     let bytes = image.surviving(&mut self.random);
                     fs::write(&path, &bytes)?;
                     let image = inode(&path).map(|inode| FileImage::durable(inode, bytes));
-                    self.names.insert(path, Name { current: image, removed: None });
+                    self.names.insert(path, Name { current: image, ..Name::default() });
                 }
                 None => match fs::remove_file(&path) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -313,6 +325,10 @@ impl Bookkeeping {
 fn syncs_directory_too(path: &Path) -> bool {
     let name = path.to_string_lossy();
     name.ends_with("-wal") || name.ends_with("-journal")
+}
+
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
 fn inode(path: &Path) -> Option<u64> {

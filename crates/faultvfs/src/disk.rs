@@ -134,7 +134,6 @@ impl Disk {
                 }
             }
         }
-        books.begin_life();
-        Ok(())
+        books.begin_life()
     }
 }

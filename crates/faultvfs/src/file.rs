@@ -29,6 +29,9 @@ struct Handle {
 /// Where the file below begins: aligned as SQLite aligns its memory.
 const BELOW_OFFSET: usize = size_of::<File>().next_multiple_of(16);
 
+/// Bytes that are written at once where a whole file is.
+const PIECE_BYTES: usize = 64 << 10;
+
 /// Bytes of room that this file needs before the one below it.
 pub(crate) fn room_bytes() -> c_int {
     BELOW_OFFSET as c_int
@@ -137,7 +140,12 @@ unsafe extern "C" fn read(file: *mut sqlite3_file, to: *mut c_void, amount: c_in
     disk.books().read(*life, || call_below!(file.xRead(to, amount, offset) else ffi::SQLITE_IOERR))
 }
 
-unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, amount: c_int, offset: i64) -> c_int {
+unsafe extern "C" fn write(
+    file: *mut sqlite3_file,
+    from: *const c_void,
+    amount: c_int,
+    offset: i64,
+) -> c_int {
     // SAFETY: SQLite writes to open files only, from memory that holds so many bytes.
     let (Handle { disk, path, life }, bytes) =
         unsafe { (handle(file), slice::from_raw_parts(from.cast::<u8>(), amount as usize)) };
@@ -159,7 +167,21 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, _flags: c_int) -> c_int {
     // SAFETY: SQLite syncs open files only.
     let Handle { disk, path, life } = unsafe { handle(file) };
     // The books are the disk: a real sync would only cost time.
-    disk.books().sync((path, *life), || ffi::SQLITE_OK, |bytes| write_below(file, bytes, 0))
+    disk.books().sync(
+        (path, *life),
+        || ffi::SQLITE_OK,
+        |bytes| {
+            // A write of a multiple of 128 KiB is none to SQLite's VFS, which never asks for so much.
+            let mut offset = 0;
+            for piece in bytes.chunks(PIECE_BYTES) {
+                match write_below(file, piece, offset) {
+                    ffi::SQLITE_OK => offset += piece.len() as i64,
+                    code => return code,
+                }
+            }
+            ffi::SQLITE_OK
+        },
+    )
 }
 
 unsafe extern "C" fn file_control(file: *mut sqlite3_file, operation: c_int, argument: *mut c_void) -> c_int {

@@ -7,7 +7,7 @@
 //! are clean and not durable: a later sync that succeeds does not make them so, unless they are written again.
 //!
 //! Deliberately absent: the index of the WAL (`-shm`), which no power cut outlives; memory-mapped I/O, which the ledger
-//! does not use; files that are written without SQLite; operating systems other than Unix.
+//! does not use; what is written without SQLite, which counts as synced; operating systems other than Unix.
 
 mod bookkeeping;
 mod disk;

@@ -17,8 +17,7 @@ fn open(directory: &Path, synchronous: &str) -> rusqlite::Result<Connection> {
 /// Inserts rows, each in a transaction of its own, until one fails; answers how many were acknowledged.
 fn insert(connection: &Connection, from: i64, count: i64) -> (i64, Option<rusqlite::Error>) {
     for number in from..from + count {
-        let inserted =
-            connection.execute("INSERT INTO row VALUES (?1, randomblob(3000))", [number]);
+        let inserted = connection.execute("INSERT INTO row VALUES (?1, randomblob(3000))", [number]);
         if let Err(error) = inserted {
             return (number, Some(error));
         }
@@ -31,7 +30,9 @@ fn rows(connection: &Connection) -> i64 {
     let found: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(found, "ok");
     let (count, sum): (i64, i64) = connection
-        .query_row("SELECT count(*), coalesce(sum(number), 0) FROM row", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT count(*), coalesce(sum(number), 0) FROM row", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .unwrap();
     assert_eq!(sum, (0..count).sum::<i64>(), "no gap");
     count

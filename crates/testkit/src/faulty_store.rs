@@ -94,13 +94,7 @@ struct Schedule {
 impl FaultyStore {
     /// Over `inner`; nothing fails yet. The fault is the one of [`Self::fail_commit_after`] and [`Self::fail_publish`].
     pub fn new(inner: Arc<dyn Store>, fault: Fault) -> Self {
-        Self {
-            inner,
-            fault,
-            poisoned: false.into(),
-            publish_fails: false.into(),
-            schedule: Mutex::default(),
-        }
+        Self { inner, fault, poisoned: false.into(), publish_fails: false.into(), schedule: Mutex::default() }
     }
 
     /// The call of this kind after so many more fails, once.

@@ -13,7 +13,7 @@ mod submission;
 pub use check::check;
 pub use clock::ManualClock;
 pub use faulty_store::{Fault, FaultyStore, WriteCall};
+pub use fixture::{Fixture, Rows, event_json, events};
 pub use lines::ledger_lines;
 pub use oracle::{Finding, Offer, Oracle};
 pub use submission::Submission;
-pub use fixture::{Fixture, Rows, event_json, events};

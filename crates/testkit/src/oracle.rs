@@ -66,7 +66,10 @@ struct Known {
 
 /// Whether this answer says for sure that nothing was stored.
 fn is_refusal(kind: ErrorKind) -> bool {
-    !matches!(kind, ErrorKind::OutcomeUnknown | ErrorKind::Truncated | ErrorKind::Corrupt | ErrorKind::Internal)
+    !matches!(
+        kind,
+        ErrorKind::OutcomeUnknown | ErrorKind::Truncated | ErrorKind::Corrupt | ErrorKind::Internal
+    )
 }
 
 impl Oracle {
@@ -103,7 +106,8 @@ impl Oracle {
     /// The call failed.
     pub fn failed(&mut self, offer: Offer, kind: ErrorKind) -> Result<(), Finding> {
         let submissions = self.offers[offer.0].submissions.clone();
-        if kind == ErrorKind::Conflict && !submissions.iter().any(|submission| self.is_contested(submission)) {
+        if kind == ErrorKind::Conflict && !submissions.iter().any(|submission| self.is_contested(submission))
+        {
             return found(format!("offer {} was refused as a conflict, and there is none", offer.0));
         }
         if kind == ErrorKind::Corrupt {
@@ -139,7 +143,8 @@ impl Oracle {
             }
             if !receipt.duplicate {
                 if receipt.seq < next {
-                    let message = format!("{what}: a new entry at {}, earlier ones are up to {next}", receipt.seq);
+                    let message =
+                        format!("{what}: a new entry at {}, earlier ones are up to {next}", receipt.seq);
                     return found(message);
                 }
                 next = receipt.seq + 1;
@@ -153,7 +158,8 @@ impl Oracle {
                 return found(format!("{what}: a second new entry, at {}", receipt.seq));
             }
             known.was_new |= !receipt.duplicate;
-            if known.offers.len() == 1 && receipt.duplicate && self.offers[number].is_of_one(&submission.mark) {
+            if known.offers.len() == 1 && receipt.duplicate && self.offers[number].is_of_one(&submission.mark)
+            {
                 return found(format!("{what}: a duplicate of nothing"));
             }
             let place = (receipt.seq, receipt.leaf_hash.clone());
@@ -178,10 +184,14 @@ impl Oracle {
                 (Some((seq, leaf)), Some(place)) => {
                     let stored = merkle::leaf_hash(&lines[place]).to_string();
                     if seq != place || *leaf != stored {
-                        return found(format!("event {mark} was acknowledged at {seq} ({leaf}), is at {place} ({stored})"));
+                        return found(format!(
+                            "event {mark} was acknowledged at {seq} ({leaf}), is at {place} ({stored})"
+                        ));
                     }
                 }
-                (Some((seq, _)), None) => return found(format!("event {mark}, acknowledged at {seq}, is lost")),
+                (Some((seq, _)), None) => {
+                    return found(format!("event {mark}, acknowledged at {seq}, is lost"));
+                }
                 (None, Some(place)) => {
                     let offers = || known.offers.iter().map(|offer| self.offers[*offer].outcome);
                     if offers().all(|outcome| outcome == Outcome::Refused) {
@@ -206,7 +216,9 @@ impl Oracle {
             let stored = merkle::leaf_hash(line).to_string();
             let told = self.events[mark].place.as_ref().map(|(_, leaf)| leaf.as_str());
             if told != Some(&stored) {
-                return found(format!("event {mark} was acknowledged at {seq} as {told:?}, which is {stored}"));
+                return found(format!(
+                    "event {mark} was acknowledged at {seq} as {told:?}, which is {stored}"
+                ));
             }
         }
         Ok(())
@@ -228,7 +240,8 @@ impl Oracle {
         }
         let is_in_a_row = places.windows(2).all(|pair| pair[1] == pair[0] + 1);
         if !places.is_empty() && (places.len() < offer.submissions.len() || !is_in_a_row) {
-            let message = format!("offer {number} of {} events is at {places:?} only", offer.submissions.len());
+            let message =
+                format!("offer {number} of {} events is at {places:?} only", offer.submissions.len());
             return found(message);
         }
         Ok(())

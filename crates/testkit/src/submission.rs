@@ -38,9 +38,8 @@ impl Submission {
 
     /// What makes it the same event as another: tenant and id, for each kind of id.
     pub(crate) fn identities(&self) -> impl Iterator<Item = String> {
-        let identity = |kind, id: &Option<String>| {
-            id.as_ref().map(|id| format!("{kind} {} {id}", self.tenant))
-        };
+        let identity =
+            |kind, id: &Option<String>| id.as_ref().map(|id| format!("{kind} {} {id}", self.tenant));
         [identity("event", &self.event_id), identity("external", &self.external_id)].into_iter().flatten()
     }
 }

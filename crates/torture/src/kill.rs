@@ -155,8 +155,7 @@ impl Rounds {
                     submit(Connection::new(address, token), submitter, random, again, witness, workload)
                 })
             };
-            let connections: Vec<_> =
-                seeds.into_iter().zip(unanswered).enumerate().map(load).collect();
+            let connections: Vec<_> = seeds.into_iter().zip(unanswered).enumerate().map(load).collect();
             std::thread::sleep(life);
             let killed = server.kill();
             let ended = connections.into_iter().map(|connection| {

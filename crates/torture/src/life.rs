@@ -65,9 +65,10 @@ impl Process {
             Ok(appended) => witness.oracle().succeeded(offer, &appended).map(|()| None),
             Err(error) => {
                 let kind = error.kind();
-                witness.oracle().failed(offer, kind).map_err(|finding| {
-                    Finding(format!("{finding}: {}", with_causes(&error)))
-                })?;
+                witness
+                    .oracle()
+                    .failed(offer, kind)
+                    .map_err(|finding| Finding(format!("{finding}: {}", with_causes(&error))))?;
                 Ok(Some(kind))
             }
         }
@@ -158,7 +159,8 @@ pub(crate) async fn settle(place: &Place, witness: &Witness, offers_again: bool)
     check(place, witness, &process).await?;
     is_signed(place, &process).await?;
     let verified = process.engine.ledger().verify(&VerifyOptions { full: true }, &NoProgress).await;
-    let report = verified.map_err(|error| Finding(format!("it cannot be verified: {}", with_causes(&error))))?;
+    let report =
+        verified.map_err(|error| Finding(format!("it cannot be verified: {}", with_causes(&error))))?;
     if !report.ok {
         return Err(Finding(format!("the ledger does not verify: {:?}", report.problems)));
     }
@@ -176,7 +178,9 @@ async fn check(place: &Place, witness: &Witness, process: &Process) -> Result<()
 async fn is_signed(place: &Place, process: &Process) -> Result<(), Finding> {
     let lines = ledger_lines(process.store.as_ref(), &place.archive_directory()).await?;
     let mut range = CompactRange::new();
-    lines.values().for_each(|line| range.append(merkle::leaf_hash(line)));
+    for line in lines.values() {
+        range.append(merkle::leaf_hash(line));
+    }
     let stored = process.store.checkpoint().await.ok().flatten().map(|stored| stored.note.into_bytes());
     let beside = fs::read(place.checkpoint_file()).ok();
     for (place_of_note, note) in [("the store", stored), ("the file", beside)] {

@@ -26,9 +26,9 @@ const KILL_PROGRESS_EVERY: u64 = 20;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let seed = arguments.seed.unwrap_or_else(|| {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_secs())
-    });
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_secs()));
     let Some(binary) = arguments.binary.clone().or_else(beside_this_program) else {
         say("error: the program to kill is not beside this one: name it with --binary");
         return ExitCode::from(2);

@@ -121,7 +121,7 @@ impl Schedule {
         self.tally.lives += 1;
         let reads_beside = self.random.random_bool(0.3);
         if !reads_beside {
-            self.plan_faults();
+            self.plan_faults(false);
         }
         let Some(process) = self.open().await? else {
             let ending = self.sudden_ending();
@@ -155,7 +155,9 @@ impl Schedule {
         let faults = self.store_faults();
         self.trace.push(format!("opens at step {}; calls that fail: {faults:?}", self.place.disk.steps()));
         let plan = |store: &FaultyStore| {
-            faults.iter().for_each(|(call, after, fault)| store.fail(*call, *after, *fault));
+            for (call, after, fault) in &faults {
+                store.fail(*call, *after, *fault);
+            }
         };
         let before = self.place.disk.failures();
         match Process::begin(&self.place, plan).await {
@@ -185,8 +187,9 @@ impl Schedule {
             .collect()
     }
 
-    /// What the disk does to this process.
-    fn plan_faults(&mut self) {
+    /// What the disk does to this process. After another process was reading, no sync fails: a WAL that was copied in part
+    /// leaves pages that SQLite has not synced and does not write again when a later sync of the database file fails.
+    fn plan_faults(&mut self, was_read: bool) {
         let disk = self.place.disk.clone();
         for _ in 0..self.random.random_range(0..=3) {
             let from = disk.steps() + self.random.random_range(0..160);
@@ -215,6 +218,12 @@ impl Schedule {
                 }
                 _ => (None, *Failure::SURVIVABLE.choose(&mut self.random).unwrap_or(&Failure::Io)),
             };
+            let failure = match failure {
+                Failure::Io | Failure::IoAndForgotten if was_read && operation != Some(Operation::Write) => {
+                    Failure::IoAfterwards
+                }
+                failure => failure,
+            };
             let rule = Rule { operation, steps, failure };
             self.trace.push(format!("{rule:?}"));
             disk.inject(rule);
@@ -226,7 +235,7 @@ impl Schedule {
         for wave in 0..self.random.random_range(2..8) {
             if wave > 0 && reader.is_some() && self.random.random_bool(0.5) {
                 reader = None;
-                self.plan_faults();
+                self.plan_faults(true);
             }
             let advance = self.random.random_range(0..2_000_000);
             self.place.clock.advance_micros(advance);

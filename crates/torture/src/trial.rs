@@ -46,6 +46,8 @@ pub struct Trial {
     pub blow: Blow,
     /// What is done about it.
     pub aftermath: Aftermath,
+    /// Whether the power goes, too, so many steps after the step that the blow struck.
+    pub power_cut_after: Option<u64>,
 }
 
 /// What there was to strike.
@@ -81,6 +83,7 @@ impl Trial {
         if let Blow::Step(step, failure) = self.blow {
             place.disk.inject(Rule { operation: None, steps: step..step + 1, failure });
         }
+        self.plan_power_cut(&place);
         let script = script();
         let (mut next, mut struck, mut lives) = (0, Struck::default(), 0);
         while next < script.len() {
@@ -94,6 +97,7 @@ impl Trial {
                 struck.calls = calls;
             }
             let ending = match self.aftermath {
+                _ if place.disk.has_ended() && self.power_cut_after.is_some() => Ending::PowerCut,
                 Aftermath::Retry | Aftermath::Restart => Ending::Killed,
                 Aftermath::Killed | Aftermath::PowerCut => {
                     place.disk.end();
@@ -102,13 +106,23 @@ impl Trial {
             };
             drop(runtime);
             place.disk.restart(ending).map_err(|error| Finding(format!("the rig: {error}")))?;
+            self.plan_power_cut(&place);
         }
         struck.steps = place.disk.operations();
+        place.disk.clear();
         // Keys whose time is up make another replay new entries, so nothing is offered again.
         let runtime = runtime();
         runtime.block_on(settle(&place, &witness, false))?;
         drop(runtime);
         Ok(struck)
+    }
+
+    /// The step at which the power goes may be one of this process, or of a later one.
+    fn plan_power_cut(&self, place: &Place) {
+        if let (Blow::Step(step, _), Some(after)) = (self.blow, self.power_cut_after) {
+            let steps = step + after..step + after + 1;
+            place.disk.inject(Rule { operation: None, steps, failure: Failure::End });
+        }
     }
 
     /// One process: goes through the script until its end, or until something fails that it does not try again.
@@ -146,12 +160,7 @@ impl Trial {
 }
 
 /// Whether it is done; where it is not, nobody knows how much of it is.
-async fn act(
-    place: &Place,
-    witness: &Witness,
-    process: &Process,
-    action: &Action,
-) -> Result<bool, Finding> {
+async fn act(place: &Place, witness: &Witness, process: &Process, action: &Action) -> Result<bool, Finding> {
     match action {
         Action::Offer(submitter, batch) => {
             Ok(process.offer(witness, *submitter, batch.clone()).await?.is_none())

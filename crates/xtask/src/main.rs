@@ -1,4 +1,4 @@
-//! Repository tasks, run as `cargo xtask <task>`: `test`, `tidy` and `bench`.
+//! Repository tasks, run as `cargo xtask <task>`: `test`, `tidy`, `bench` and `torture`.
 //!
 //! Deliberately absent: anything a release contains, any knowledge of a format or of the product's settings, and any
 //! task that changes a source file. A task only looks, builds, runs and reports.
@@ -10,6 +10,7 @@ mod process;
 mod test;
 mod tidy;
 mod tools;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ usage: cargo xtask <task>
                            --fast: fmt, tidy, clippy and the unit tests; needs no network and no tools
   tidy                     check the house rules that the compiler does not know
   bench <ingest|archive>   run a benchmark of a release build; further arguments are its own
+  torture [--minutes N] [--seed S] [--schedules N] [--kill-rounds N]
+                           crashes, power cuts, failing disks and kills, on a release build
   help                     print this text
 
 exit codes: 0 done, 1 found something, 2 could not run
@@ -52,6 +55,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "tidy" if rest.is_empty() => tidy::run(),
         "tidy" => Err(Failure::usage("tidy takes no arguments", USAGE)),
         "bench" => bench::run(rest, USAGE),
+        "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -47,7 +47,8 @@ impl Writer {
         })?;
         let connection = open_for_writing(path, options)?;
         make_durable(&connection)?;
-        let mut state = State { path: path.to_owned(), options: options.clone(), connection: Some(connection) };
+        let mut state =
+            State { path: path.to_owned(), options: options.clone(), connection: Some(connection) };
         let (jobs, queue): (Sender<Job>, Receiver<Job>) = channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())

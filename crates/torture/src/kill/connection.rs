@@ -9,7 +9,10 @@ use testkit::Submission;
 
 /// What became of a request.
 pub(super) enum Answer {
-    Receipts { receipts: Vec<Receipt>, tree_size: u64 },
+    Receipts {
+        receipts: Vec<Receipt>,
+        tree_size: u64,
+    },
     Refused(ErrorKind),
     /// The server is gone, or never was there: whether anything was stored is not known.
     None,
@@ -32,13 +35,11 @@ impl<'a> Connection<'a> {
     pub(super) fn post(&mut self, batch: &[Submission]) -> Answer {
         let format = if batch.len() == 1 { "application/json" } else { "application/x-ndjson" };
         let body: Vec<String> = batch.iter().map(Submission::json).collect();
-        match self.exchange(format, &body.join("\n")) {
-            Ok((status, body)) => read(status, &body),
-            Err(_) => {
-                self.stream = None;
-                Answer::None
-            }
+        if let Ok((status, body)) = self.exchange(format, &body.join("\n")) {
+            return read(status, &body);
         }
+        self.stream = None;
+        Answer::None
     }
 
     fn exchange(&mut self, format: &str, body: &str) -> std::io::Result<(u16, String)> {

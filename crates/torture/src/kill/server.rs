@@ -47,7 +47,8 @@ impl Data {
             .output()
             .map_err(|error| Finding(format!("{} cannot be started: {error}", binary.display())))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let token = text.lines().find(|line| line.contains("token")).and_then(|line| line.split_whitespace().last());
+        let token =
+            text.lines().find(|line| line.contains("token")).and_then(|line| line.split_whitespace().last());
         token.map(str::to_owned).ok_or_else(|| Finding(format!("init printed no token: {text}")))
     }
 
@@ -64,7 +65,8 @@ impl Data {
     /// Archives everything so far, and kills that when its life is over.
     pub(super) fn archive_and_kill(&self, binary: &Path, life: Duration) -> Result<(), Finding> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = Timestamp::from_micros(now.as_micros() as i64).map_or_else(String::new, |now| now.to_string());
+        let now =
+            Timestamp::from_micros(now.as_micros() as i64).map_or_else(String::new, |now| now.to_string());
         let mut child = self
             .command(binary, &["archive", "run", "--before", &now])
             .stdout(Stdio::null())

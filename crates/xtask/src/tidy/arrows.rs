@@ -37,7 +37,10 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("faultvfs", &[]),
     (
         "torture",
-        &["archive", "engine", "event", "faultvfs", "merkle", "server", "settings", "store", "testkit", "traffic"],
+        &[
+            "archive", "engine", "event", "faultvfs", "merkle", "server", "settings", "store", "testkit",
+            "traffic",
+        ],
     ),
     ("xtask", &[]),
 ];
