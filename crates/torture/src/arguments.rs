@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// How often the program is killed; 20 unless --minutes is given
     #[arg(long)]
     pub(crate) kill_rounds: Option<u64>,
+    /// With the combination of faults that is known to lose entries
+    #[arg(long)]
+    pub(crate) known: bool,
     /// Schedules that run at once
     #[arg(long, default_value_t = 1)]
     pub(crate) threads: usize,

@@ -24,6 +24,8 @@ pub struct Failed {
 pub struct Campaign {
     /// The first seed.
     pub seed: u64,
+    /// Whether the combination that is known to lose entries is among them, see [`crate::run_schedule`].
+    pub with_known: bool,
     /// At most so many schedules.
     pub schedules: u64,
     /// None is begun after this.
@@ -52,7 +54,7 @@ impl Campaign {
                         }
                         let seed = self.seed.wrapping_add(number);
                         let mut tally = Tally::default();
-                        let outcome = run_schedule(seed, &mut tally);
+                        let outcome = run_schedule(seed, self.with_known, &mut tally);
                         let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
                         results.0.add(tally);
                         if let Err(finding) = outcome {

@@ -46,8 +46,14 @@ fn bounds(asked: Option<u64>, otherwise: u64, minutes: Option<u64>) -> (u64, Opt
 
 fn run_schedules(arguments: &Arguments, seed: u64) -> bool {
     let (schedules, until) = bounds(arguments.schedules, SCHEDULES, arguments.minutes);
-    let campaign =
-        Campaign { seed, schedules, until, threads: arguments.threads, findings_max: FINDINGS_MAX };
+    let campaign = Campaign {
+        seed,
+        with_known: arguments.known,
+        schedules,
+        until,
+        threads: arguments.threads,
+        findings_max: FINDINGS_MAX,
+    };
     let started = Instant::now();
     let (tally, failed) = campaign.run(|number| {
         if number % PROGRESS_EVERY == PROGRESS_EVERY - 1 {

@@ -10,7 +10,9 @@ use torture::{Aftermath, Blow, Struck, Trial};
 /// Recovering takes about so many steps of the disk.
 const AFTER_MAX: u64 = 40;
 /// Every trial of so many is run: neighbouring steps meet each of them in turn.
-const AFTER_STRIDE: u64 = 13;
+const AFTER_STRIDE: u64 = 29;
+/// Opening again takes so many steps until the database file is whole; each of them is tried.
+const OPENING_STEPS: u64 = 10;
 
 fn untroubled() -> Struck {
     Trial { blow: Blow::None, aftermath: Aftermath::Restart, power_cut_after: None }.run().unwrap()
@@ -84,6 +86,23 @@ fn k3_a_process_that_ends_at_any_step_of_the_disk_loses_and_doubles_nothing() {
         })
     };
     run_all(&ends(Aftermath::Killed).chain(ends(Aftermath::PowerCut)).collect::<Vec<_>>());
+}
+
+/// A ledger whose first commit could not be synced did not open any more where the power went while the next process
+/// copied the WAL, of which the disk held nothing.
+#[test]
+fn k3_the_power_may_go_while_a_ledger_opens_after_a_failed_sync() {
+    let syncs = (0..).zip(untroubled().steps).filter(|(_, operation)| *operation == Operation::Sync);
+    let trials: Vec<Trial> = syncs
+        .flat_map(|(step, _)| {
+            (1..=OPENING_STEPS).map(move |after| Trial {
+                blow: Blow::Step(step, Failure::Io),
+                aftermath: Aftermath::Restart,
+                power_cut_after: Some(after),
+            })
+        })
+        .collect();
+    run_all(&trials);
 }
 
 /// After a sync that failed, what is read back is not what the disk holds. Nothing may be built on it before it is
