@@ -1,5 +1,6 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use store::{
@@ -8,23 +9,28 @@ use store::{
 };
 
 /// How a write fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// Nothing is applied, and the caller is told so.
+    /// Nothing is applied, and the caller is told so: the disk is full.
     Refused,
     /// Nothing is applied, and the caller is told that the outcome is unknown.
     Lost,
     /// It is applied, and the caller is told that the outcome is unknown.
     AppliedUnknown,
+    /// Nothing is applied: the store takes no writes now. The sequencer tries again by itself.
+    Unavailable,
 }
 
 impl Fault {
-    /// Every way to fail.
+    /// Every way to fail that reaches whoever appends.
     pub const ALL: [Self; 3] = [Self::Refused, Self::Lost, Self::AppliedUnknown];
+    /// Every way to fail.
+    pub const EVERY: [Self; 4] = [Self::Refused, Self::Lost, Self::AppliedUnknown, Self::Unavailable];
 
     fn error(self) -> Error {
         match self {
             Self::Refused => Error::new(ErrorKind::Full, "an injected fault: not applied"),
+            Self::Unavailable => Error::new(ErrorKind::Unavailable, "an injected fault: not now"),
             Self::Lost | Self::AppliedUnknown => {
                 Error::new(ErrorKind::OutcomeUnknown, "an injected fault: outcome unknown")
             }
@@ -32,34 +38,75 @@ impl Fault {
     }
 }
 
-/// A store that fails one commit, or all checkpoints, when told to. Like the real ones it takes no write between an
-/// unknown outcome and its recovery.
+/// The calls of a store that write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WriteCall {
+    /// [`Store::commit`]
+    Commit,
+    /// [`Store::seal`]
+    Seal,
+    /// [`Store::publish`]
+    Publish,
+    /// [`Store::put_transient`]
+    PutTransient,
+    /// [`Store::delete_keys`]
+    DeleteKeys,
+    /// [`Store::reclaim`]
+    Reclaim,
+    /// [`Store::recover`]
+    Recover,
+}
+
+impl WriteCall {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::Commit,
+        Self::Seal,
+        Self::Publish,
+        Self::PutTransient,
+        Self::DeleteKeys,
+        Self::Reclaim,
+        Self::Recover,
+    ];
+}
+
+/// A store whose writing calls fail when told to. Like the real ones it takes no write between an unknown outcome and
+/// its recovery.
+///
+/// While a writing call is under way a paused clock of tokio's does not run ahead, although the work is done by a thread
+/// that tokio does not know.
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     fault: Fault,
-    /// Commits left before the one that fails; below zero none fails.
-    commits_left: AtomicI64,
-    commits: AtomicUsize,
-    poisoned: std::sync::atomic::AtomicBool,
-    publish_fails: std::sync::atomic::AtomicBool,
+    poisoned: AtomicBool,
+    publish_fails: AtomicBool,
+    schedule: Mutex<Schedule>,
+}
+
+#[derive(Default)]
+struct Schedule {
+    /// Calls that fail: of which kind, the how-many-eth, and how.
+    due: Vec<(WriteCall, usize, Fault)>,
+    calls: BTreeMap<WriteCall, usize>,
+    struck: BTreeMap<(WriteCall, Fault), u64>,
 }
 
 impl FaultyStore {
-    /// Over `inner`; nothing fails yet.
+    /// Over `inner`; nothing fails yet. The fault is the one of [`Self::fail_commit_after`] and [`Self::fail_publish`].
     pub fn new(inner: Arc<dyn Store>, fault: Fault) -> Self {
-        Self {
-            inner,
-            fault,
-            commits_left: AtomicI64::new(-1),
-            commits: AtomicUsize::new(0),
-            poisoned: false.into(),
-            publish_fails: false.into(),
-        }
+        Self { inner, fault, poisoned: false.into(), publish_fails: false.into(), schedule: Mutex::default() }
+    }
+
+    /// The call of this kind after so many more fails, once.
+    pub fn fail(&self, call: WriteCall, after: usize, fault: Fault) {
+        let mut schedule = self.schedule();
+        let number = schedule.calls.get(&call).copied().unwrap_or(0) + after;
+        schedule.due.push((call, number, fault));
     }
 
     /// The commit after so many more fails, once.
     pub fn fail_commit_after(&self, commits: usize) {
-        self.commits_left.store(commits as i64, Ordering::SeqCst);
+        self.fail(WriteCall::Commit, commits, self.fault);
     }
 
     /// Whether checkpoints fail, from now on, in this store's way.
@@ -67,22 +114,75 @@ impl FaultyStore {
         self.publish_fails.store(fails, Ordering::SeqCst);
     }
 
+    /// Nothing fails any more; what failed stays to be recovered from.
+    pub fn clear(&self) {
+        self.fail_publish(false);
+        self.schedule().due.clear();
+    }
+
+    /// Calls of this kind so far, failed ones too.
+    pub fn calls(&self, call: WriteCall) -> usize {
+        self.schedule().calls.get(&call).copied().unwrap_or(0)
+    }
+
     /// Commits asked for so far, failed ones too.
     pub fn commits(&self) -> usize {
-        self.commits.load(Ordering::SeqCst)
+        self.calls(WriteCall::Commit)
     }
 
-    fn check_poison(&self) -> Result<()> {
-        if self.poisoned.load(Ordering::SeqCst) {
+    /// How often which call failed how.
+    pub fn failures(&self) -> BTreeMap<(WriteCall, Fault), u64> {
+        self.schedule().struck.clone()
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a call; the fault that it meets, if any.
+    fn due(&self, call: WriteCall) -> Option<Fault> {
+        let mut schedule = self.schedule();
+        let count = schedule.calls.entry(call).or_default();
+        let number = *count;
+        *count += 1;
+        let always = call == WriteCall::Publish && self.publish_fails.load(Ordering::SeqCst);
+        let fault = match schedule.due.iter().position(|due| (due.0, due.1) == (call, number)) {
+            Some(position) => Some(schedule.due.swap_remove(position).2),
+            None => always.then_some(self.fault),
+        }?;
+        *schedule.struck.entry((call, fault)).or_default() += 1;
+        Some(fault)
+    }
+
+    async fn write<T>(&self, call: WriteCall, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        if call != WriteCall::Recover && self.poisoned.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "an injected fault: recover first"));
         }
-        Ok(())
+        let fault = self.due(call);
+        let Some(fault) = fault else {
+            let done = holding_the_clock(work).await?;
+            if call == WriteCall::Recover {
+                self.poisoned.store(false, Ordering::SeqCst);
+            }
+            return Ok(done);
+        };
+        if fault == Fault::AppliedUnknown {
+            holding_the_clock(work).await?;
+        }
+        if matches!(fault, Fault::Lost | Fault::AppliedUnknown) {
+            self.poisoned.store(true, Ordering::SeqCst);
+        }
+        Err(fault.error())
     }
+}
 
-    fn fail(&self) -> Error {
-        self.poisoned.store(self.fault != Fault::Refused, Ordering::SeqCst);
-        self.fault.error()
-    }
+/// A paused clock moves on its own while tokio has nothing to do, but not while it has a blocking task.
+async fn holding_the_clock<T>(work: impl Future<Output = T>) -> T {
+    let (done, waits) = std::sync::mpsc::channel::<()>();
+    let held = tokio::task::spawn_blocking(move || waits.recv().is_ok());
+    let result = work.await;
+    drop((done, held));
+    result
 }
 
 #[async_trait]
@@ -92,20 +192,11 @@ impl Store for FaultyStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<()> {
-        self.check_poison()?;
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        if self.commits_left.fetch_sub(1, Ordering::SeqCst) != 0 {
-            return self.inner.commit(commit).await;
-        }
-        if self.fault == Fault::AppliedUnknown {
-            self.inner.commit(commit).await?;
-        }
-        Err(self.fail())
+        self.write(WriteCall::Commit, self.inner.commit(commit)).await
     }
 
     async fn recover(&self) -> Result<Option<Head>> {
-        self.poisoned.store(false, Ordering::SeqCst);
-        self.inner.recover().await
+        self.write(WriteCall::Recover, self.inner.recover()).await
     }
 
     async fn keys(&self, keys: Vec<Key>) -> Result<Vec<Option<KeyRow>>> {
@@ -117,8 +208,7 @@ impl Store for FaultyStore {
     }
 
     async fn delete_keys(&self, keys: Vec<Key>) -> Result<()> {
-        self.check_poison()?;
-        self.inner.delete_keys(keys).await
+        self.write(WriteCall::DeleteKeys, self.inner.delete_keys(keys)).await
     }
 
     async fn entries(&self, scan: EntryScan) -> Result<Vec<Entry>> {
@@ -130,8 +220,7 @@ impl Store for FaultyStore {
     }
 
     async fn seal(&self, segment: Segment, postings: Vec<PostingBlock>) -> Result<()> {
-        self.check_poison()?;
-        self.inner.seal(segment, postings).await
+        self.write(WriteCall::Seal, self.inner.seal(segment, postings)).await
     }
 
     async fn segments(&self) -> Result<Vec<Segment>> {
@@ -147,14 +236,7 @@ impl Store for FaultyStore {
     }
 
     async fn publish(&self, tiles: Vec<Tile>, checkpoint: Checkpoint) -> Result<()> {
-        self.check_poison()?;
-        if !self.publish_fails.load(Ordering::SeqCst) {
-            return self.inner.publish(tiles, checkpoint).await;
-        }
-        if self.fault == Fault::AppliedUnknown {
-            self.inner.publish(tiles, checkpoint).await?;
-        }
-        Err(self.fail())
+        self.write(WriteCall::Publish, self.inner.publish(tiles, checkpoint)).await
     }
 
     async fn tiles(&self, keys: Vec<TileKey>) -> Result<Vec<Option<Vec<u8>>>> {
@@ -174,12 +256,10 @@ impl Store for FaultyStore {
     }
 
     async fn put_transient(&self, table: Table, row: Row) -> Result<()> {
-        self.check_poison()?;
-        self.inner.put_transient(table, row).await
+        self.write(WriteCall::PutTransient, self.inner.put_transient(table, row)).await
     }
 
     async fn reclaim(&self, bytes_max: u64) -> Result<u64> {
-        self.check_poison()?;
-        self.inner.reclaim(bytes_max).await
+        self.write(WriteCall::Reclaim, self.inner.reclaim(bytes_max)).await
     }
 }

@@ -12,6 +12,7 @@ mod process;
 mod test;
 mod tidy;
 mod tools;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ usage: cargo xtask <task>
   bench <name>             run a benchmark of a release build: ingest, archive, service or memory;
                            further arguments are its own
   load                     put load on a running server (--url URL --token T); --help says more
+  torture [--minutes N] [--seed S] [--schedules N] [--kill-rounds N]
+                           crashes, power cuts, failing disks and kills, on a release build
   fuzz [target] [--minutes N]
                            run the fuzz targets, 10 minutes each unless told otherwise; needs cargo-fuzz
   help                     print this text
@@ -60,6 +63,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "bench" => bench::run(rest, USAGE),
         "load" => load::run(rest),
         "fuzz" => fuzz::run(&fuzz::Plan::parse(rest).map_err(|problem| Failure::usage(&problem, USAGE))?),
+        "torture" => torture::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

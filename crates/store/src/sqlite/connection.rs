@@ -48,7 +48,7 @@ pub(super) fn create(path: &Path) -> Result<()> {
 }
 
 /// The file whose name is the ledger's and `suffix`: SQLite's WAL, for one.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -5,6 +5,7 @@
 
 mod connection;
 mod read;
+mod wal;
 mod wal_copier;
 mod write;
 mod writer;
@@ -37,11 +38,14 @@ pub struct SqliteOptions {
     pub write_cache_kib: u32,
     /// Page cache of each reading connection, in KiB.
     pub read_cache_kib: u32,
+    /// The WAL is copied into the database file when it has grown to about so many pages of 8 KiB.
+    pub wal_pages_max: u32,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { read_connections: 4, write_cache_kib: 65_536, read_cache_kib: 16_384 }
+        // 16 MiB of WAL: 64 MiB wrote 6 % less in all, for more to read again at the next start.
+        Self { read_connections: 4, write_cache_kib: 65_536, read_cache_kib: 16_384, wal_pages_max: 2_048 }
     }
 }
 
@@ -62,7 +66,7 @@ impl SqliteStore {
     /// Opens an existing store for reading and writing, and makes durable what an earlier writer left. The caller
     /// makes sure that no other process writes.
     pub fn open(path: &Path, options: &SqliteOptions) -> Result<Self> {
-        let writer = Writer::start(path, options.write_cache_kib)?;
+        let writer = Writer::start(path, options)?;
         let readers = Arc::new(ReadConnections::open(path, options)?);
         Ok(Self { readers, writer: Some(writer) })
     }
@@ -195,6 +199,11 @@ impl Store for SqliteStore {
     }
 
     async fn reclaim(&self, bytes_max: u64) -> Result<u64> {
-        self.write(move |connection| write::reclaim(connection, bytes_max)).await
+        let bytes = self.write(move |connection| write::reclaim(connection, bytes_max)).await?;
+        if let Some(writer) = self.writer.as_ref().filter(|_| bytes > 0) {
+            // The file shrinks when the WAL is copied into it.
+            writer.copy_wal().await?;
+        }
+        Ok(bytes)
     }
 }

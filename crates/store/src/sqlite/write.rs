@@ -1,7 +1,6 @@
 //! The writing transactions.
 
 use rusqlite::config::DbConfig;
-use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use super::read;
@@ -240,7 +239,7 @@ fn write_row(transaction: &Transaction<'_>, table: Table, row: &Row) -> rusqlite
 }
 
 pub(super) fn reclaim(connection: &mut Connection, bytes_max: u64) -> Result<u64> {
-    let bytes = in_transaction(connection, |transaction| {
+    in_transaction(connection, |transaction| {
         let number =
             |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
         let page_bytes = number("PRAGMA page_size")?;
@@ -252,21 +251,7 @@ pub(super) fn reclaim(connection: &mut Connection, bytes_max: u64) -> Result<u64
         while rows.next()?.is_some() {}
         let free_after = number("PRAGMA freelist_count")?;
         Ok(free_before.saturating_sub(free_after) * page_bytes)
-    })?;
-    if bytes > 0 {
-        // The file shrinks when the WAL is copied into it. Where a reader prevents that now, a later copy does it.
-        copy_wal(connection)
-            .map_err(|error| Error::with_source(kind(&error), "the file could not be shrunk", error))?;
-    }
-    Ok(bytes)
-}
-
-/// Copies into the database file what no reader still needs in the WAL, unless that is being done already.
-pub(super) fn copy_wal(connection: &Connection) -> rusqlite::Result<()> {
-    match connection.wal_checkpoint_v2(Some("main"), CheckpointMode::PASSIVE) {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
-        copied => copied.map(|_| ()),
-    }
+    })
 }
 
 /// Why a transaction stopped: one of our own refusals, or SQLite's.
