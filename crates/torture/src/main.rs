@@ -63,8 +63,9 @@ fn run_schedules(arguments: &Arguments, seed: u64) -> bool {
     say(&format!("{tally}{} s", started.elapsed().as_secs()));
     for failed in &failed {
         say(&format!(
-            "FOUND by seed {seed}: {finding}\nagain: cargo xtask torture --seed {seed} --schedules 1 --kill-rounds 0",
+            "FOUND by seed {seed}: {finding}\nagain: cargo xtask torture --seed {seed} --schedules 1 --kill-rounds 0{known}",
             seed = failed.seed,
+            known = if arguments.known { " --known" } else { "" },
             finding = failed.finding
         ));
     }
