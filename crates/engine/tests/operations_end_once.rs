@@ -92,8 +92,6 @@ struct World {
     faulty: Arc<FaultyStore>,
     engine: Engine,
     known: Known,
-    /// A caller went away, so a commit may be under way that nobody waits for.
-    left: bool,
 }
 
 enum Answer {
@@ -141,7 +139,7 @@ impl World {
         let checkpoint = Arc::new(Remembered::default());
         let parts = Parts { last_checkpoint: checkpoint.clone(), ..fixture.parts(faulty.clone()) };
         let engine = Engine::create(parts, &Actor::system()).await.unwrap();
-        Self { fixture, checkpoint, faulty, engine, known: Known::default(), left: false }
+        Self { fixture, checkpoint, faulty, engine, known: Known::default() }
     }
 
     fn parts(&self) -> Parts {
@@ -156,7 +154,6 @@ impl World {
             Step::Fail { after } => self.faulty.fail_commit_after(after),
             Step::Restart { fault } => self.restart(fault).await,
             Step::Calls(calls) => {
-                self.left |= calls.iter().any(|(_, turns)| turns.is_some());
                 let answers = futures::future::join_all(calls.into_iter().map(|(made, leaves)| {
                     let answer = call(&self.fixture, &self.engine, &self.known, made);
                     async move {
@@ -179,9 +176,7 @@ impl World {
     async fn restart(&mut self, fault: Fault) {
         self.faulty = Arc::new(FaultyStore::new(self.fixture.store(), fault));
         // Two processes never write at once, so what is under way comes to its end first.
-        if std::mem::take(&mut self.left) {
-            let _ = self.engine.clone().shutdown().await;
-        }
+        let _ = self.engine.clone().shutdown().await;
         self.engine = Engine::open(self.parts()).await.unwrap();
     }
 
@@ -220,7 +215,6 @@ impl World {
 
     /// Every operation gets its time, and everything is held against the ledger.
     async fn finish(mut self) {
-        self.left = true;
         self.restart(Fault::Lost).await;
         self.fixture.clock.advance_micros(TIMEOUT_MICROS + 1);
         let report = self.engine.time_out_operations().await.unwrap();

@@ -86,8 +86,10 @@ impl Writer {
             // Either fails only while the store is closed.
             let _ = finishing.send(job).map(|()| waiting.recv());
         };
-        let copier = WalCopier::start(path, wal.clone(), finish)?;
-        Ok(Self { copier: Some(copier), wal, jobs: Some(jobs), thread: Some(thread) })
+        // Whole before anything else can fail, so that the thread has ended and closed its files when this returns.
+        let mut writer = Self { copier: None, wal: wal.clone(), jobs: Some(jobs), thread: Some(thread) };
+        writer.copier = Some(WalCopier::start(path, wal, finish)?);
+        Ok(writer)
     }
 
     pub(super) async fn run<T: Send + 'static>(
