@@ -19,7 +19,7 @@ use crate::policy::Policy;
 use crate::pruning::PrunedRow;
 use crate::seq_set::SeqSet;
 use crate::tail::{Tail, TailRow};
-use crate::token::{Principal, TokenRow, fingerprint};
+use crate::token::{Principal, TokenRow, fingerprint, is_token};
 
 /// Entries read from the store at once where all of a range is read.
 pub(crate) const READ_ENTRIES: usize = 4_096;
@@ -118,6 +118,9 @@ impl Ledger {
 
     /// Who the bearer of this token is; `None` for what is no valid token.
     pub async fn authenticate(&self, token: &str) -> Result<Option<Principal>> {
+        if !is_token(token) {
+            return Ok(None);
+        }
         let (key, hash) = fingerprint(token);
         let now = self.inner.clock.now();
         if let Some(known) = self.inner.known_tokens.find(&key) {

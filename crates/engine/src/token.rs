@@ -229,6 +229,8 @@ pub(crate) struct TokenRow {
 }
 
 const PREFIX: &str = "sr_";
+/// 256 bits, six a character.
+const SECRET_CHARACTERS: usize = 43;
 
 /// The secret's text.
 pub(crate) fn secret_text(random: [u8; 32]) -> String {
@@ -242,6 +244,14 @@ pub(crate) fn secret_text(random: [u8; 32]) -> String {
         }
     }
     text
+}
+
+/// Whether a text looks like a secret at all: what does not costs no look into the store.
+pub(crate) fn is_token(text: &str) -> bool {
+    text.strip_prefix(PREFIX).is_some_and(|rest| {
+        rest.len() == SECRET_CHARACTERS
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    })
 }
 
 /// The row key and the hash of a secret.
@@ -284,12 +294,16 @@ impl TokenRow {
 
 #[cfg(test)]
 mod tests {
-    use super::{Principal, Role, secret_text};
+    use super::{Principal, Role, is_token, secret_text};
 
     #[test]
     fn a_secret_is_base64url_of_its_bytes() {
         assert_eq!(secret_text([0; 32]), format!("sr_{}", "A".repeat(43)));
         assert_eq!(secret_text([0xff; 32]), format!("sr_{}8", "_".repeat(42)));
+        assert!(is_token(&secret_text([0; 32])) && is_token(&secret_text([0xa7; 32])));
+        for other in ["", "sr_", "sr_wrong", &"a".repeat(46), &format!("sr_{}=", "a".repeat(42))] {
+            assert!(!is_token(other), "{other}");
+        }
     }
 
     #[test]

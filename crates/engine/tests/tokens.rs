@@ -102,8 +102,7 @@ async fn a_revocation_that_is_undone_in_the_rows_is_found() {
     assert_eq!(rows.execute(undone, []).unwrap(), 1);
     assert!(engine.ledger().authenticate(&made.token).await.unwrap().is_some(), "until it is verified");
     let report = engine.ledger().verify(&VerifyOptions { full: false }, &NoProgress).await.unwrap();
-    let found: Vec<_> =
-        report.problems.iter().map(|finding| (finding.reason.clone(), finding.seq)).collect();
+    let found: Vec<_> = report.problems.iter().map(|finding| (finding.reason.clone(), finding.seq)).collect();
     assert_eq!(found, [("state-mismatch".to_owned(), Some(size - 1))]);
 }
 

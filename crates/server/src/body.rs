@@ -20,8 +20,8 @@ const DRAINED_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct BodyRoom {
     bytes: Arc<Semaphore>,
-    /// Decompressions under way. More than there are cores would only hold more windows in memory.
-    decoders: Arc<Semaphore>,
+    /// Bodies being decompressed or parsed. More than there are cores would only hold more memory.
+    turns: Arc<Semaphore>,
     arrival: Duration,
 }
 
@@ -31,14 +31,14 @@ impl BodyRoom {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             bytes: Arc::new(Semaphore::new(bytes_max.min(Semaphore::MAX_PERMITS))),
-            decoders: Arc::new(Semaphore::new(cores)),
+            turns: Arc::new(Semaphore::new(cores)),
             arrival,
         }
     }
 
-    /// Waits for a turn to decompress; the turn ends when the permit is dropped.
-    pub(crate) async fn decoder(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        self.decoders.clone().acquire_owned().await.map_err(|_| no_room())
+    /// Waits for a turn to decompress and parse; the turn ends when the permit is dropped.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        self.turns.clone().acquire_owned().await.map_err(|_| no_room())
     }
 
     /// Takes room for so many more bytes beside what `held` has, or refuses at once: waiting would hold what there is.
@@ -61,6 +61,9 @@ impl BodyRoom {
 fn no_room() -> Failure {
     Failure::overloaded("too many requests at once; nothing was stored, come back soon")
 }
+
+/// Bytes of memory that an announcement alone can take.
+const RESERVED_BYTES_MAX: usize = 64 << 10;
 
 /// A body in memory, with its share of the room that all bodies have. Dropping it gives the room back.
 #[derive(Debug)]
@@ -98,7 +101,8 @@ async fn arrive(
         let is_waiting = headers.contains_key(EXPECT);
         return Err(if is_waiting { too_large(bytes_max) } else { refuse(chunks, bytes_max).await });
     }
-    let mut bytes = BytesMut::with_capacity(announced.unwrap_or_default().min(bytes_max));
+    // What is announced is not there yet, and has no room yet.
+    let mut bytes = BytesMut::with_capacity(announced.unwrap_or_default().min(RESERVED_BYTES_MAX));
     let mut held: Option<OwnedSemaphorePermit> = None;
     while let Some(chunk) = next(&mut chunks).await? {
         if bytes.len() + chunk.len() > bytes_max {

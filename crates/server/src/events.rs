@@ -61,12 +61,12 @@ impl Sent {
 }
 
 async fn parse(sent: Sent, room: BodyRoom) -> Result<(Vec<Event>, Option<OwnedSemaphorePermit>), Failure> {
-    let turn = match sent.coding {
-        Coding::Identity if sent.body.bytes.len() <= PARSED_INLINE_BYTES_MAX => return sent.parse(&room),
-        Coding::Identity => None,
-        // How much comes out of a small body is not known before.
-        Coding::Gzip | Coding::Zstd => Some(room.decoder().await?),
-    };
+    // How much comes out of a small body that is compressed is not known before.
+    if sent.coding == Coding::Identity && sent.body.bytes.len() <= PARSED_INLINE_BYTES_MAX {
+        return sent.parse(&room);
+    }
+    // What a body becomes while it is read may be many times its size, so as many are read at a time as there are cores.
+    let turn = room.turn().await?;
     let parsing = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         sent.parse(&room)

@@ -128,7 +128,8 @@ impl Writer {
     pub(super) async fn recover(&self) -> Result<()> {
         self.submit(|state| {
             if state.wal.is_broken() {
-                let message = "a copy of the WAL could not be made durable: only a new process can tell what is";
+                let message =
+                    "a copy of the WAL could not be made durable: only a new process can tell what is";
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
             if state.connection.is_some() {
