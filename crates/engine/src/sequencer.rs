@@ -321,6 +321,11 @@ impl Sequencer {
                         self.reload().await?;
                         put_back(works, kept);
                     }
+                    // Nothing was applied. Where the store does not come back, the process has failed by then.
+                    store::ErrorKind::Unavailable => {
+                        self.recover(&error).await;
+                        put_back(works, kept);
+                    }
                     store::ErrorKind::OutcomeUnknown => {
                         self.recover(&error).await;
                         return Err(error.into());

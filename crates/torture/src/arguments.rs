@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     /// How often the program is killed; 20 unless --minutes is given
     #[arg(long)]
     pub(crate) kill_rounds: Option<u64>,
-    /// With the combination of faults that is known to lose entries
+    /// With the combination of faults that once lost entries
     #[arg(long)]
     pub(crate) known: bool,
     /// Schedules that run at once

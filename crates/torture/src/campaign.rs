@@ -24,7 +24,7 @@ pub struct Failed {
 pub struct Campaign {
     /// The first seed.
     pub seed: u64,
-    /// Whether the combination that is known to lose entries is among them, see [`crate::run_schedule`].
+    /// Whether the combination that once lost entries is among them, see [`crate::run_schedule`].
     pub with_known: bool,
     /// At most so many schedules.
     pub schedules: u64,

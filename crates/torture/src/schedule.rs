@@ -20,7 +20,7 @@ const REST: Duration = Duration::from_millis(1);
 /// Longer than the time between two signatures.
 const PAUSE: Duration = Duration::from_millis(700);
 
-/// Runs one schedule to its end, with the combination that is known to lose entries or without it.
+/// Runs one schedule to its end, with the combination that once lost entries or without it.
 ///
 /// Known: another process reads while the WAL is copied, so that it is copied in part, which `SQLite` does not sync. When
 /// the sync of a later copy fails, nobody is told, and those pages are not written again; the WAL is used anew, and a

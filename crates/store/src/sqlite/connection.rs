@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::Semaphore;
 
@@ -77,7 +78,14 @@ pub(super) fn open_for_writing(path: &Path, cache_kib: u32) -> Result<Connection
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, cache_kib)?;
     set_write_pragmas(&connection, path)?;
     set_triggers(&connection, false).map_err(|error| opening_failed(path, error))?;
+    copy_when_closed(&connection, false).map_err(|error| opening_failed(path, error))?;
     Ok(connection)
+}
+
+/// Whether the last connection copies the WAL and deletes it when it is closed. It must not after a copy that failed:
+/// SQLite would leave out what it takes for copied, and delete the only whole copy of it.
+pub(super) fn copy_when_closed(connection: &Connection, on: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on).map(|_| ())
 }
 
 fn set_write_pragmas(connection: &Connection, path: &Path) -> Result<()> {

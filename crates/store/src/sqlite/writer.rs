@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::SqliteOptions;
-use super::connection::{beside, open_for_writing};
+use super::connection::{beside, copy_when_closed, open_for_writing};
 use super::wal::Wal;
 use super::wal_copier::WalCopier;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +33,14 @@ struct State {
 }
 
 impl State {
+    /// Closes in order: the next start has nothing to make durable.
+    fn close(self) {
+        if let Some(connection) = self.connection.filter(|_| !self.wal.is_broken()) {
+            // Where this fails the WAL stays, which the next start copies.
+            let _ = copy_when_closed(&connection, true);
+        }
+    }
+
     fn copy_wal(&self) {
         if let Some(connection) = &self.connection {
             self.wal.copy(connection);
@@ -73,6 +81,7 @@ impl Writer {
                 for job in queue {
                     job(&mut state);
                 }
+                state.close();
             })
             .map_err(|error| Error::with_source(ErrorKind::Unavailable, "cannot start the writer", error))?;
         let finishing = jobs.clone();
