@@ -43,7 +43,7 @@ fn number(value: f64) -> String {
     let sign = if value < 0.0 { "-" } else { "" };
     let scientific = format!("{:e}", value.abs());
     let (digits, exponent) = scientific.split_once('e').expect("the form has an exponent");
-    let digits = digits.replace('.', "");
+    let digits = evenly(digits.replace('.', ""), value.abs());
     // The value is 0.digits times ten to the power of `point`.
     let point = exponent.parse::<i32>().expect("an exponent is a number") + 1;
     let count = digits.len() as i32;
@@ -60,9 +60,28 @@ fn number(value: f64) -> String {
     format!("{sign}{text}")
 }
 
+/// Of two numbers of so many digits that are equally close, ECMA-262 (and so RFC 8785) takes the one whose last digit is
+/// even; the standard library takes either.
+fn evenly(digits: String, value: f64) -> String {
+    // No number of this type has more digits.
+    let exact = format!("{value:.1100e}").replace('.', "");
+    let (shorter, rest) = exact.split_at(digits.len());
+    let is_halfway = rest.strip_prefix('5').is_some_and(|rest| {
+        rest.split('e').next().is_some_and(|rest| rest.bytes().all(|digit| digit == b'0'))
+    });
+    let is_even = shorter.bytes().last().is_some_and(|digit| digit % 2 == 0);
+    if is_halfway && is_even { shorter.to_owned() } else { digits }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{check, number};
+
+    #[test]
+    fn of_two_equally_close_numbers_the_even_one_is_printed() {
+        assert_eq!(number(2_245_184_709_351_616.25), "2245184709351616.2");
+        assert_eq!(number(2_245_184_709_351_616.75), "2245184709351616.8");
+    }
 
     #[test]
     fn numbers_print_as_the_examples_of_rfc_8785_appendix_b() {
