@@ -79,8 +79,8 @@ mod tests {
 
     #[test]
     fn of_two_equally_close_numbers_the_even_one_is_printed() {
-        assert_eq!(number(2_245_184_709_351_616.25), "2245184709351616.2");
-        assert_eq!(number(2_245_184_709_351_616.75), "2245184709351616.8");
+        assert_eq!(number(2_245_184_709_351_616.0 + 0.25), "2245184709351616.2");
+        assert_eq!(number(2_245_184_709_351_616.0 + 0.75), "2245184709351616.8");
     }
 
     #[test]
