@@ -237,8 +237,8 @@ impl Checkpointer {
             Error::with_source(ErrorKind::Internal, "the checkpoint could not be signed", error)
         })?;
         // First the file outside the store: from here on no older copy of the store is taken for this ledger.
-        let (last, saved) = (self.ledger.inner.last_checkpoint.clone(), note.clone());
-        beside(move || last.save(&saved)).await??;
+        // In place: a save that goes on after signing was given up would meet the next one.
+        self.ledger.inner.last_checkpoint.save(&note)?;
         let tiles = changed
             .iter()
             .filter_map(|id| Some(store::Tile { key: (id.level, id.number), hashes: edge.tile_bytes(id)? }));
