@@ -8,7 +8,7 @@ use std::time::Duration;
 use event::Stream;
 use tracing::Instrument;
 
-use crate::error::SpoolError;
+use crate::error::{SpoolError, with_causes};
 use crate::retry;
 use crate::spool::SpoolDirectory;
 use crate::transport::{Transport, Trouble};
@@ -107,14 +107,4 @@ pub(crate) async fn on_disk<T: Send + 'static>(
         Ok(done) => done.map_err(|error| Trouble::new(with_causes(&error))),
         Err(stopped) => Err(Trouble::new(format!("the work on the spool did not end: {stopped}"))),
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -1,6 +1,5 @@
 //! One request, once: what came back, and whether it is worth another try.
 
-use std::error::Error as StdError;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use reqwest::{Certificate, Response, Url};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::error::{ConfigurationError, Refusal};
+use crate::error::{ConfigurationError, Refusal, with_causes};
 use crate::retry;
 
 /// Bytes of an answer that are read. 10,000 receipts take 2 MiB; more is not from Strongroom.
@@ -198,14 +197,7 @@ async fn read(response: &mut Response) -> Result<Vec<u8>, Trouble> {
 
 /// The causes of an error, without the URL: the caller knows it.
 fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
+    with_causes(&error.without_url())
 }
 
 #[cfg(test)]

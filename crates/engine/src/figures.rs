@@ -13,11 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gauges::Histogram;
 use crate::ledger::Ledger;
 use crate::plan::Work;
+use crate::schedule::ARCHIVE_TASK_KEY;
 
 /// The row that readiness is written to.
 const READY_KEY: &str = "ready";
-/// The row of the last scheduled archive run.
-const ARCHIVE_TASK_KEY: &str = "archive";
 /// A backlog that is longer holds more than an archive run's own receipts, whatever is in it.
 const RECEIPTS_LOOKED_AT_MAX: u64 = 1_000;
 

@@ -13,7 +13,8 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result, corrupt_row};
 use crate::progress::NoProgress;
 
-const TASK_KEY: &str = "archive";
+/// The row of the last scheduled run.
+pub(crate) const ARCHIVE_TASK_KEY: &str = "archive";
 /// How often the schedule looks at the clock.
 const TICK: Duration = Duration::from_secs(20);
 /// Wall time that moves this much against monotonic time, or a head this far in the future, is not believed.
@@ -121,13 +122,16 @@ impl Engine {
             let body = serde_json::to_string(&last).map_err(|error| {
                 Error::with_source(ErrorKind::Internal, "a task's run cannot be written", error)
             })?;
-            self.ledger().store().put_transient(Table::TaskRun, Row { key: TASK_KEY.into(), body }).await?;
+            self.ledger()
+                .store()
+                .put_transient(Table::TaskRun, Row { key: ARCHIVE_TASK_KEY.into(), body })
+                .await?;
         }
         if refused { Ok(None) } else { outcome.map(Some) }
     }
 
     async fn last_scheduled_run(&self) -> Result<Option<LastRun>> {
-        let rows = self.ledger().store().rows(Table::TaskRun, TASK_KEY, None, 1).await?;
+        let rows = self.ledger().store().rows(Table::TaskRun, ARCHIVE_TASK_KEY, None, 1).await?;
         let parse = |row: Row| {
             serde_json::from_str(&row.body).map_err(|error| corrupt_row("task_run", &row.key, error))
         };
