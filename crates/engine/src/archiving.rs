@@ -1,8 +1,11 @@
 //! The archive run, in its fixed order: select, write, re-read, manifest, record, prune.
 
 mod batch;
+mod completing;
+mod proving;
 mod run;
 mod select;
+mod staging;
 
 use event::{HotDays, Timestamp};
 use serde::Serialize;

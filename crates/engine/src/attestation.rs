@@ -31,9 +31,10 @@ pub(crate) struct Statement<'a> {
     pub(crate) details: Map<String, Value>,
 }
 
-/// Whether rows of this table are attested one by one. Objects are covered by their batch's manifest hash.
+/// Whether rows of this table are attested one by one. Objects are covered by their batch's manifest hash, and term
+/// filters follow from the objects' entries.
 pub(crate) fn is_attested(table: Table) -> bool {
-    !table.is_transient() && table != Table::Object
+    !table.is_transient() && !matches!(table, Table::Object | Table::TermFilter)
 }
 
 pub(crate) fn body_sha256(body: &str) -> String {

@@ -102,11 +102,21 @@ pub enum Table {
     TaskRun,
     /// Operations that were begun and have not ended. Not evidence.
     Operation,
+    /// Why nothing is archived, pruned or expired: at most one row.
+    Freeze,
+    /// Which process does a piece of background work, and until when. Not evidence.
+    Lease,
+    /// Archived entries that are hot again for a while.
+    Restored,
+    /// Archived objects that were destroyed because their time was up.
+    Expired,
+    /// Which terms an archived object may hold, derived from its entries.
+    TermFilter,
 }
 
 impl Table {
     /// Every control table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Identity,
         Self::Batch,
         Self::Object,
@@ -114,6 +124,11 @@ impl Table {
         Self::Token,
         Self::TaskRun,
         Self::Operation,
+        Self::Freeze,
+        Self::Lease,
+        Self::Restored,
+        Self::Expired,
+        Self::TermFilter,
     ];
 
     /// The table's name in SQL and in attestations.
@@ -126,6 +141,11 @@ impl Table {
             Self::Token => "token",
             Self::TaskRun => "task_run",
             Self::Operation => "operation",
+            Self::Freeze => "freeze",
+            Self::Lease => "lease",
+            Self::Restored => "restored",
+            Self::Expired => "expired",
+            Self::TermFilter => "term_filter",
         }
     }
 
@@ -136,7 +156,7 @@ impl Table {
 
     /// Whether rows change without an entry that attests them, because they are no evidence.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::TaskRun | Self::Operation)
+        matches!(self, Self::TaskRun | Self::Operation | Self::Lease)
     }
 }
 

@@ -17,8 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// "Strm": tells `file` and us that this is a Strongroom ledger.
 const APPLICATION_ID: i32 = 0x5374_726d;
-const SCHEMA_VERSION: i32 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+/// Each brings the one before up to itself; the first begins with nothing. They are never edited once released.
+const SCHEMAS: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
+const SCHEMA_VERSION: i32 = SCHEMAS.len() as i32;
 /// Commits wait this long for another connection's lock: a checkpoint or a reader's recovery of the WAL.
 const BUSY_TIMEOUT_MS: u32 = 10_000;
 const PAGE_BYTES: u32 = 8_192;
@@ -65,18 +66,31 @@ fn write_schema(path: &Path) -> Result<()> {
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
     set_write_pragmas(&connection, path)?;
     let transaction = connection.transaction().map_err(failed)?;
-    transaction.execute_batch(SCHEMA).map_err(failed)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
+    migrate(&transaction, 0).map_err(failed)?;
     transaction.commit().map_err(failed)?;
     // A close that goes wrong would leave part of the tables in a WAL that the rename does not move.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
     connection.close().map_err(|(_, error)| failed(error))
 }
 
+/// Brings the tables of an earlier schema up to this program's, inside the caller's transaction.
+fn migrate(connection: &Connection, from: i32) -> rusqlite::Result<()> {
+    for schema in SCHEMAS.iter().skip(usize::try_from(from).unwrap_or(0)) {
+        connection.execute_batch(schema)?;
+    }
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)
+}
+
 pub(super) fn open_for_writing(path: &Path, cache_kib: u32) -> Result<Connection> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, cache_kib)?;
+    let (mut connection, version) = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, cache_kib)?;
     set_write_pragmas(&connection, path)?;
+    if version < SCHEMA_VERSION {
+        let failed = |error| opening_failed(path, error);
+        let transaction = connection.transaction().map_err(failed)?;
+        migrate(&transaction, version).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+    }
     set_triggers(&connection, false).map_err(|error| opening_failed(path, error))?;
     copy_when_closed(&connection, false).map_err(|error| opening_failed(path, error))?;
     Ok(connection)
@@ -106,7 +120,21 @@ fn set_write_pragmas(connection: &Connection, path: &Path) -> Result<()> {
     connection.pragma_update(None, "checkpoint_fullfsync", true).map_err(failed)
 }
 
-fn open(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<Connection> {
+fn open_for_reading(path: &Path, cache_kib: u32) -> Result<Connection> {
+    let (connection, version) = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, cache_kib)?;
+    if version < SCHEMA_VERSION {
+        let message = format!(
+            "{} has schema {version}, this program reads schema {SCHEMA_VERSION}: start the server once, or any \
+             command that writes, which brings it up to date",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(connection)
+}
+
+/// A connection, and the schema of the file, which may be an earlier one.
+fn open(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<(Connection, i32)> {
     if matches!(path.try_exists(), Ok(false)) {
         return Err(Error::new(ErrorKind::Invalid, format!("there is no ledger at {}", path.display())));
     }
@@ -123,14 +151,14 @@ fn open(path: &Path, access: OpenFlags, cache_kib: u32) -> Result<Connection> {
         return Err(not_a_ledger(path));
     }
     let version = number("user_version")?;
-    if version != SCHEMA_VERSION {
+    if !(1..=SCHEMA_VERSION).contains(&version) {
         let message = format!(
             "{} has schema {version}, this program knows schema {SCHEMA_VERSION}: use the release that wrote it",
             path.display()
         );
         return Err(Error::new(ErrorKind::Invalid, message));
     }
-    Ok(connection)
+    Ok((connection, version))
 }
 
 fn not_a_ledger(path: &Path) -> Error {
@@ -162,9 +190,8 @@ pub(super) struct ReadConnections {
 impl ReadConnections {
     pub(super) fn open(path: &Path, options: &SqliteOptions) -> Result<Self> {
         let count = options.read_connections.max(1);
-        let connections = (0..count)
-            .map(|_| open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, options.read_cache_kib))
-            .collect::<Result<Vec<_>>>()?;
+        let connections =
+            (0..count).map(|_| open_for_reading(path, options.read_cache_kib)).collect::<Result<Vec<_>>>()?;
         Ok(Self { idle: Mutex::new(connections), permits: Arc::new(Semaphore::new(count)) })
     }
 

@@ -55,7 +55,7 @@ fn the_file_is_set_up_for_wal_and_incremental_vacuum() {
     assert_eq!(pragma("journal_mode"), "wal");
     assert_eq!(pragma("auto_vacuum"), "2", "incremental");
     assert_eq!(pragma("page_size"), "8192");
-    assert_eq!(pragma("user_version"), "1");
+    assert_eq!(pragma("user_version"), "2");
     assert_eq!(pragma("application_id"), 0x5374_726d.to_string());
     assert_eq!(pragma("integrity_check"), "ok");
     drop(store);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use rusqlite::Connection;
-use store::{ErrorKind, SqliteStore, Store};
+use store::{ErrorKind, SqliteOptions, SqliteStore, Store, Table};
 
 use crate::files::{Directory, fill, holds_exactly, options};
 
@@ -101,9 +101,29 @@ fn a_newer_schema_does_not_open_and_says_which() {
     let directory = Directory::new();
     drop(directory.create());
     let stranger = directory.stranger();
-    stranger.pragma_update(None, "user_version", 2).unwrap();
+    stranger.pragma_update(None, "user_version", 3).unwrap();
     drop(stranger);
-    not_opened(&directory, ErrorKind::Invalid, "has schema 2, this program knows schema 1");
+    not_opened(&directory, ErrorKind::Invalid, "has schema 3, this program knows schema 2");
+}
+
+#[tokio::test]
+async fn an_older_schema_is_brought_up_to_date_by_whoever_writes_and_named_to_whoever_reads() {
+    let directory = Directory::new();
+    fill(&directory.create(), 1, 3).await;
+    let stranger = directory.stranger();
+    let later = ["freeze", "lease", "restored", "expired", "term_filter"];
+    for table in later {
+        stranger.execute_batch(&format!("DROP TABLE {table}")).unwrap();
+    }
+    stranger.pragma_update(None, "user_version", 1).unwrap();
+    drop(stranger);
+    let error = SqliteStore::open_read_only(&directory.ledger(), &SqliteOptions::default()).err().unwrap();
+    assert!(error.to_string().contains("has schema 1, this program reads schema 2"), "{error}");
+    let store = directory.open();
+    holds_exactly(&store, 3, 3).await;
+    for table in Table::ALL {
+        store.rows(table, "", None, 9).await.unwrap();
+    }
 }
 
 #[tokio::test]

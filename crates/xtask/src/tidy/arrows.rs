@@ -7,7 +7,7 @@ use crate::workspace::{Package, Workspace};
 const RULE: &str = "arrows";
 
 /// What each crate may depend on: everything on a lower floor of the house, and nothing beside or above it.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("merkle", &[]),
     ("event", &[]),
     ("mapping", &["event", "merkle"]),
@@ -37,6 +37,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ),
     ("fuzzing", &["archive", "engine", "event", "mapping", "merkle", "settings", "store", "testkit"]),
     ("faultvfs", &[]),
+    ("testservers", &[]),
     (
         "torture",
         &[
@@ -48,7 +49,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
 ];
 
 /// What tests may use from wherever they are; nothing of it is in a release.
-const ALLOWED_IN_TESTS: [&str; 2] = ["testkit", "traffic"];
+const ALLOWED_IN_TESTS: [&str; 3] = ["testkit", "testservers", "traffic"];
 
 pub(super) fn check(workspace: &Workspace, tree: &Tree, report: &mut Report) {
     for package in &workspace.packages {

@@ -1,0 +1,1 @@
+//! Development only: real object storage servers, started and stopped by tests.
