@@ -158,6 +158,11 @@ impl Destination {
         self.storage.local_root()
     }
 
+    /// The place itself, where keys begin with the prefix.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
     /// Writes an object that must not be there yet, durably.
     ///
     /// "Already exists" proves nothing by itself: a write that was acknowledged with an error may have
@@ -345,6 +350,21 @@ impl Destination {
             return Err(Error::Invalid(format!("`{}` is not a key of an archive", key.escape_debug())));
         }
         Ok(format!("{}{key}", self.prefix))
+    }
+}
+
+/// All of a body's bytes, for the conformance suite.
+#[cfg(feature = "conformance")]
+pub(crate) async fn collect(body: Body) -> StorageResult<Bytes> {
+    match body {
+        Body::File(file, bytes) => Ok(read_file(file, bytes)?),
+        Body::Stream(chunks) => {
+            let whole = chunks.try_fold(BytesMut::new(), |mut whole, chunk| async move {
+                whole.extend_from_slice(&chunk);
+                Ok(whole)
+            });
+            Ok(whole.await?.freeze())
+        }
     }
 }
 

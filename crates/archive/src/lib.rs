@@ -19,6 +19,8 @@
 
 mod batch_writer;
 mod body;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod destination;
 mod digest;
 mod error;

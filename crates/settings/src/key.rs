@@ -1,5 +1,6 @@
 //! Every key there is. A key that is not here is refused; a key that is here is read, described and tested.
 
+use crate::archive::{OBJECT_LOCKS, SSE};
 use crate::rule::Rule;
 
 const KIB: u64 = 1_024;
@@ -56,6 +57,9 @@ pub(crate) const LOG_LEVELS: &[&str] = &["error", "warn", "info", "debug"];
 const RETAIN: &str =
     "Days after `recorded_at` until an entry of this stream may expire from the archive; -1: never.";
 
+const DISCARDABLE: &str =
+    "Whether entries of this stream may be deleted without a copy; `null:` as destination asks for it.";
+
 /// The table.
 pub(crate) const KEYS: &[Key] = &[
     key_without_default(
@@ -99,8 +103,11 @@ pub(crate) const KEYS: &[Key] = &[
         "Bytes of events that may wait to be written; beyond it callers are told to come back (503).",
     ),
     key("streams.audit.retain_days", "1095", Rule::RetainDays, RETAIN),
+    key("streams.audit.discardable", "false", Rule::Switch, DISCARDABLE),
     key("streams.discovery.retain_days", "1095", Rule::RetainDays, RETAIN),
+    key("streams.discovery.discardable", "false", Rule::Switch, DISCARDABLE),
     key("streams.tool.retain_days", "1095", Rule::RetainDays, RETAIN),
+    key("streams.tool.discardable", "false", Rule::Switch, DISCARDABLE),
     key(
         "retention.enabled",
         "true",
@@ -204,7 +211,59 @@ pub(crate) const KEYS: &[Key] = &[
         Rule::ArchiveName,
         "Name of the destination in reports and messages.",
     ),
-    key_without_default("archive.#.url", Rule::ArchiveUrl, "Where it is."),
+    key_without_default(
+        "archive.#.url",
+        Rule::ArchiveUrl,
+        "Where it is; `null:` keeps nothing, stands alone, and asks for every stream to be `discardable`.",
+    ),
+    key_without_default(
+        "archive.#.endpoint",
+        Rule::Endpoint,
+        "S3, GCS, Azure: the server, where it is not the provider's own.",
+    ),
+    key_without_default(
+        "archive.#.region",
+        Rule::Word,
+        "S3: region of the bucket; else `AWS_REGION` says it.",
+    ),
+    key_without_default(
+        "archive.#.path_style",
+        Rule::Switch,
+        "S3: the bucket in the path of URLs instead of the host; left out, it is where there is an `endpoint`.",
+    ),
+    key(
+        "archive.#.sse",
+        "none",
+        Rule::OneOf(SSE),
+        "S3: what the server encrypts with: the bucket's default, its own keys (SSE-S3), or `kms_key` (SSE-KMS).",
+    ),
+    key_without_default(
+        "archive.#.kms_key",
+        Rule::Word,
+        "S3 with `sse = \"kms\"`, and GCS: the key, by id, ARN or resource name.",
+    ),
+    key_without_default("archive.#.project", Rule::Word, "GCS: the project that requests are billed to."),
+    key_without_default(
+        "archive.#.credentials_file",
+        Rule::File,
+        "S3, GCS, Azure: `NAME=VALUE` lines in place of the environment's, readable by its owner only.",
+    ),
+    key_without_default(
+        "archive.#.expire_credentials_file",
+        Rule::File,
+        "The same for expiry alone, the only work that deletes objects.",
+    ),
+    key(
+        "archive.#.object_lock",
+        "none",
+        Rule::OneOf(OBJECT_LOCKS),
+        "S3: lock that each object is written with, in a bucket that has Object Lock.",
+    ),
+    key_without_default(
+        "archive.#.object_lock_days",
+        Rule::Whole { min: 1, max: 36_500 },
+        "Days that such a lock lasts, at least.",
+    ),
 ];
 
 impl Key {
@@ -269,7 +328,9 @@ mod tests {
             | Rule::File
             | Rule::ArchiveName
             | Rule::ArchiveUrl
+            | Rule::Word
             | Rule::Backend => "other",
+            Rule::Endpoint => "https://host",
             Rule::OneOf(choices) => choices.last().unwrap(),
             Rule::TimeOfDay => "03:15",
         }

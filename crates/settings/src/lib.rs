@@ -9,6 +9,7 @@
 //! Deliberately absent: reading the process environment (the caller passes it in), any I/O but reading the
 //! settings files, reloading at run time, and settings for what this release does not do.
 
+mod archive;
 mod archive_url;
 mod edit_distance;
 mod environment;
@@ -20,13 +21,15 @@ mod reference;
 mod rule;
 mod serve;
 mod settings;
+mod start_error;
 mod values;
 
+pub use archive::{Archive, ArchiveKind, Lock, ServerEncryption};
 pub use layers::{FILE_NAME, Flag, Sources};
 pub use problem::{Error, Place, Problem};
 pub use reference::{initial_file, reference_page};
 pub use serve::{Log, LogFormat, LogLevel, Metrics, Tls};
 pub use settings::{
-    Archive, Backend, Ledger, Limits, Operations, Retention, Search, Server, Settings, Store, StreamSettings,
-    Streams,
+    Backend, Ledger, Limits, Operations, Retention, Search, Server, Settings, Store, StreamSettings, Streams,
 };
+pub use start_error::START_ERRORS;

@@ -69,6 +69,10 @@ pub(crate) enum Rule {
     OneOf(&'static [&'static str]),
     ArchiveName,
     ArchiveUrl,
+    /// The URL of a server.
+    Endpoint,
+    /// A name that somebody else gave, without spaces.
+    Word,
 }
 
 impl Rule {
@@ -109,6 +113,17 @@ impl Rule {
                 let choice = text(raw).filter(|text| choices.contains(text)).ok_or_else(refused)?;
                 Ok(Value::Text(choice.to_owned()))
             }
+            Self::Endpoint => {
+                let endpoint = text(raw).filter(|endpoint| is_endpoint(endpoint)).ok_or_else(refused)?;
+                Ok(Value::Text(endpoint.to_owned()))
+            }
+            Self::Word => {
+                let is_word = |text: &&str| {
+                    (1..=2_048).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+                };
+                let word = text(raw).filter(is_word).ok_or_else(refused)?;
+                Ok(Value::Text(word.to_owned()))
+            }
             Self::ArchiveName => {
                 let name = text(raw).filter(|name| is_name(name)).ok_or_else(refused)?;
                 Ok(Value::Text(name.to_owned()))
@@ -137,7 +152,13 @@ impl Rule {
             Self::File => "a path, relative to where the program is started".to_owned(),
             Self::OneOf(choices) => choices.join(", "),
             Self::ArchiveName => "1 to 64 of a-z, 0-9, `-` and `_`".to_owned(),
-            Self::ArchiveUrl => "file:///absolute/path, or a path relative to the data directory".to_owned(),
+            Self::ArchiveUrl => "file:///absolute/path, a path relative to the data directory, \
+                                 s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, or null:"
+                .to_owned(),
+            Self::Endpoint => {
+                "https:// or http:// and a host, without user name, password and query".to_owned()
+            }
+            Self::Word => "1 to 2,048 printable ASCII characters without spaces".to_owned(),
         }
     }
 
@@ -200,6 +221,14 @@ fn backend(name: &str) -> Result<Backend, String> {
         }
         other => Err(format!("\"{}\" is not a store: use sqlite", shown(other))),
     }
+}
+
+/// It is told in messages, so it holds no password.
+fn is_endpoint(endpoint: &str) -> bool {
+    let host = endpoint.strip_prefix("https://").or_else(|| endpoint.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"@?#".contains(&byte))
+    })
 }
 
 fn is_name(name: &str) -> bool {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use event::retention::{HotDays, RetainDays};
 
-use crate::archive_url;
+use crate::archive::{self, Archive};
 use crate::layers::{Found, Sources};
 use crate::problem::{Error, Problem};
 use crate::serve::{Log, Metrics, Tls};
@@ -91,6 +91,8 @@ pub struct Streams {
 pub struct StreamSettings {
     /// How long an entry is kept at all, counted from `recorded_at`.
     pub retain_days: RetainDays,
+    /// Whether an entry may go without a copy when it has aged.
+    pub discardable: bool,
 }
 
 /// What leaves the hot store, and when.
@@ -160,15 +162,6 @@ pub struct Search {
     pub scan_entries_max: u64,
 }
 
-/// A destination of the archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Archive {
-    /// Its name, unique.
-    pub name: String,
-    /// Where it is: an absolute file URL, percent-encoded, unique.
-    pub url: String,
-}
-
 impl Settings {
     /// Reads all sources, merges them key by key and validates the result. The error has every problem.
     pub fn load(sources: &Sources) -> Result<Self, Error> {
@@ -190,6 +183,12 @@ fn read(
     values.text("ledger.data_dir");
     let stream = |values: &mut Values<'_>, name: &str| StreamSettings {
         retain_days: values.retain_days(&format!("streams.{name}.retain_days")),
+        discardable: values.switch(&format!("streams.{name}.discardable")),
+    };
+    let streams = Streams {
+        audit: stream(&mut values, "audit"),
+        discovery: stream(&mut values, "discovery"),
+        tool: stream(&mut values, "tool"),
     };
     let settings = Settings {
         store: Store { backend: values.backend("store.backend") },
@@ -198,11 +197,6 @@ fn read(
             queue_bytes_max: values.whole("server.queue_bytes_max"),
             tls: Tls::read(&mut values, working_directory),
             metrics: Metrics::read(&mut values),
-        },
-        streams: Streams {
-            audit: stream(&mut values, "audit"),
-            discovery: stream(&mut values, "discovery"),
-            tool: stream(&mut values, "tool"),
         },
         retention: Retention {
             enabled: values.switch("retention.enabled"),
@@ -227,33 +221,12 @@ fn read(
         },
         search: Search { scan_entries_max: values.whole("search.scan_entries_max") },
         log: Log::read(&mut values),
-        archive: archives(&mut values, &data_dir),
+        archive: archive::read(&mut values, &data_dir, working_directory, &streams),
+        streams,
         ledger: Ledger { origin: values.optional_text("ledger.origin"), data_dir },
     };
     check_together(&settings, &mut values);
     settings
-}
-
-fn archives(values: &mut Values<'_>, data_dir: &Path) -> Vec<Archive> {
-    let mut archives: Vec<Archive> = Vec::new();
-    for index in 0..values.list_length("archive") {
-        let (name_key, url_key) = (format!("archive.{index}.name"), format!("archive.{index}.url"));
-        let name = values.required_text(&name_key);
-        let url = values.required_text(&url_key);
-        if name.as_ref().is_some_and(|name| archives.iter().any(|other| other.name == *name)) {
-            values.refuse(&name_key, "another archive has this name: give each its own".to_owned());
-        }
-        let Some(url) = url else { continue };
-        match archive_url::absolute(&url, data_dir) {
-            // Two names for one place would count one copy as two confirmations.
-            Ok(url) if archives.iter().any(|other| other.url == url) => {
-                values.refuse(&url_key, "another archive is at this place: give each its own".to_owned());
-            }
-            Ok(url) => archives.push(Archive { name: name.unwrap_or_default(), url }),
-            Err(message) => values.refuse(&url_key, message),
-        }
-    }
-    archives
 }
 
 /// Values that are fine alone and not together: the smaller thing must fit into the larger.

@@ -64,6 +64,27 @@ impl<'v> Values<'v> {
         }
     }
 
+    /// Whether some source has this key.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.found.contains_key(name)
+    }
+
+    /// A switch without default.
+    pub(crate) fn optional_switch(&mut self, name: &str) -> Option<bool> {
+        match self.value(name) {
+            Some(Value::Switch(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A number without default.
+    pub(crate) fn optional_whole(&mut self, name: &str) -> Option<u64> {
+        match self.value(name) {
+            Some(Value::Whole(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     /// A key without default that must be given, because another member of its section was.
     pub(crate) fn required_text(&mut self, name: &str) -> Option<String> {
         if !self.found.contains_key(name) {

@@ -284,7 +284,7 @@ fn archives_need_a_name_a_place_and_be_different() {
     refused("[[archive]]\nname = \"a\"", "archive.0.url: missing");
     refused("[[archive]]\nurl = \"a\"", "archive.0.name: missing");
     refused("[[archive]]\nname = \"A b\"\nurl = \"a\"", "give 1 to 64 of");
-    refused("[[archive]]\nname = \"a\"\nurl = \"s3://b\"", "not in this release");
+    refused("[[archive]]\nname = \"a\"\nurl = \"s3://\"", "archive.0.url: SR-E001: no bucket is named");
     let twice = "[[archive]]\nname = \"a\"\nurl = \"x\"\n[[archive]]\nname = \"a\"\nurl = \"./x\"\n";
     refused(twice, "archive.1.name: another archive has this name");
     refused(twice, "archive.1.url: another archive is at this place");

@@ -8,6 +8,7 @@ use store::{SqliteOptions, SqliteStore, Store};
 
 use crate::configuration::Configuration;
 use crate::data_directory::DirectoryLock;
+use crate::destinations;
 use crate::failure::Failure;
 
 /// An engine with the lock that makes it the only one.
@@ -70,7 +71,7 @@ pub(crate) fn open_store_for_reading(configuration: &Configuration) -> Result<Sq
 
 /// The archives, which have to be there.
 pub(crate) fn destinations_for_reading(configuration: &Configuration) -> Result<Vec<Destination>, Failure> {
-    destinations(configuration, Destination::open)
+    destinations::for_reading(&configuration.settings)
 }
 
 /// What an engine is made of.
@@ -83,7 +84,7 @@ pub(crate) fn parts(
         store,
         signer,
         last_checkpoint: Arc::new(CheckpointFile::new(configuration.directory.checkpoint_file())),
-        destinations: destinations(configuration, Destination::open_or_create)?,
+        destinations: destinations::for_writing(&configuration.settings)?,
         staging: configuration.directory.staging(),
         clock: Arc::new(SystemClock),
         policy: configuration.policy(),
@@ -93,23 +94,6 @@ pub(crate) fn parts(
 /// The store's error as ours.
 pub(crate) fn store_failed(error: store::Error) -> Failure {
     Failure::caused("the ledger's store failed", error)
-}
-
-fn destinations(
-    configuration: &Configuration,
-    open: impl Fn(&str, &str) -> archive::Result<Destination>,
-) -> Result<Vec<Destination>, Failure> {
-    let archives = configuration.settings.archive.iter();
-    archives
-        .map(|archive| {
-            open(&archive.name, &archive.url).map_err(|error| {
-                Failure::caused(
-                    format!("cannot use the archive {:?} at {}", archive.name, archive.url),
-                    error,
-                )
-            })
-        })
-        .collect()
 }
 
 /// A ledger's origin never changes; settings that name another one are of another ledger.

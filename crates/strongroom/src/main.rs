@@ -10,6 +10,7 @@ mod configuration;
 mod creation;
 mod data_directory;
 mod demo;
+mod destinations;
 mod failure;
 mod ledger_access;
 mod lines;
