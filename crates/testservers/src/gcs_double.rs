@@ -1,0 +1,1 @@
+//! A double of the XML API of Google Cloud Storage.
