@@ -33,7 +33,8 @@ impl InProcess {
         B::Data: Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port of the loopback address");
+        let listener =
+            std::net::TcpListener::bind("127.0.0.1:0").expect("a free port of the loopback address");
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (stop, stopped) = oneshot::channel();

@@ -8,12 +8,14 @@
 //! - [`LocalStack`]: S3 with KMS, versioning and Object Lock. It checks no signatures and enforces no policies.
 //! - [`S3sServer`]: S3 in this process, with real signatures. Two creates of one key at once may both succeed.
 //! - [`Azurite`]: Azure Blob Storage. It accepts what concerns immutability, and ignores it.
+//! - [`GcsDouble`]: what `object_store` needs of the XML API of Google Cloud Storage, in this process.
 //! - [`Proxy`]: stands before any of them, and refuses, forgets, delays or falsifies by rules; counts what went through.
 //!
 //! Deliberately absent: servers that are shared between processes, and anything that a release contains.
 
 mod azurite;
 mod call;
+mod gcs_double;
 mod in_process;
 mod installation;
 mod localstack;
@@ -25,6 +27,7 @@ mod server_process;
 
 pub use azurite::{Azurite, Container};
 pub use call::{Answer, call};
+pub use gcs_double::{GcsBucket, GcsDouble};
 pub use localstack::LocalStack;
 pub use proxy::{Action, InstalledRule, Proxy, RequestHead, Rule};
 pub use s3_bucket::S3Bucket;

@@ -1,7 +1,7 @@
 //! An HTTP proxy before a server, which refuses, forgets, delays or falsifies by rules.
 
 mod effect;
-mod percent;
+pub(crate) mod percent;
 mod rule;
 
 use std::sync::atomic::{AtomicU64, Ordering};

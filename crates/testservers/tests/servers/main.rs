@@ -2,6 +2,7 @@
 
 mod azurite;
 mod ending;
+mod gcs_double;
 mod localstack;
 mod proxy;
 mod s3s_server;

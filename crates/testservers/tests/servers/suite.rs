@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use object_store::multipart::MultipartStore;
 use object_store::list::PaginatedListStore;
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, integration};
 
