@@ -27,6 +27,8 @@ pub(crate) enum Unit {
     Milliseconds,
     #[serde(rename = "events")]
     Events,
+    #[serde(rename = "objects")]
+    Objects,
     #[serde(rename = "times")]
     Times,
 }
@@ -42,6 +44,7 @@ impl Unit {
             Self::MicrosPerEvent => "µs/event",
             Self::Milliseconds => "ms",
             Self::Events => "events",
+            Self::Objects => "objects",
             Self::Times => "times",
         }
     }
