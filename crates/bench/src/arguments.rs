@@ -21,6 +21,8 @@ pub(crate) enum Benchmark {
     Ingest(Options),
     /// A ledger searched, verified, archived, pruned and verified offline
     Archive(ArchiveOptions),
+    /// How long appends wait while entries are archived and pruned beside them
+    Prune(ArchiveOptions),
     /// The served ledger over HTTP, against floors and a plain table of PostgreSQL
     Service(ServiceOptions),
     /// A server's memory after a tenth of the events and after all of them

@@ -58,7 +58,10 @@ impl Engine {
             }
         }
         progress.end();
-        self.reclaim().await
+        progress.begin("giving space back", None);
+        self.reclaim().await?;
+        progress.end();
+        Ok(())
     }
 
     /// Gives freed space back in small steps: commits go on between them.

@@ -28,6 +28,7 @@ mod text_rules;
 mod timestamp;
 mod violation;
 mod walk;
+mod written_line;
 
 pub use content::content_hashes_possible;
 pub use entry::{EntryFields, LineError};

@@ -12,7 +12,8 @@ use crate::step::StepCall;
 use crate::subject::Subject;
 
 /// The steps of a run as it names them to whoever follows it, in their order.
-pub(super) const STAGES: [&str; 4] = ["staging", "writing", "proving", "pruning"];
+pub(super) const STAGES: [&str; 6] =
+    ["staging", "writing", "proving", "publishing", "pruning", "giving space back"];
 
 pub(crate) async fn measure(call: &StepCall) -> Result<Measurement, Failure> {
     let subject = Subject::of(&call.directory)?;

@@ -43,7 +43,9 @@ impl Engine {
         }
         report.unverified -= plan.entries();
         report.verified += plan.entries();
+        progress.begin("publishing", None);
         let completed = self.publish(&plan, &staged.objects, &tiles).await?;
+        progress.end();
         report.batches += 1;
         report.bytes += completed.bytes;
         report.bytes_uncompressed += completed.bytes_uncompressed;

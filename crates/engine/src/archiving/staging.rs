@@ -29,7 +29,7 @@ impl Engine {
             let mut writer = BatchWriter::create(plan_of_writer, &directory, limits, threads)?;
             while let Some(entries) = queued.blocking_recv() {
                 for Entry { seq, line } in &entries {
-                    let fields = EntryFields::parse(line).map_err(|error| {
+                    let fields = EntryFields::of_written(line).map_err(|error| {
                         let message = format!("entry-changed: the line of entry {seq} cannot be read");
                         Error::with_source(ErrorKind::Corrupt, message, error)
                     })?;
