@@ -100,6 +100,7 @@ pub trait Store: Send + Sync + 'static {
     /// Puts a row that is no evidence and that no entry attests: only for tables where [`Table::is_transient`].
     async fn put_transient(&self, table: Table, row: Row) -> Result<()>;
 
-    /// Gives freed space back to the operating system, at most about `bytes_max`; answers the bytes given back.
+    /// Gives freed space back to the operating system, at most about `bytes_max`; answers the bytes given back. A store
+    /// may keep some of it for what is appended next: SQLite's a quarter of its file.
     async fn reclaim(&self, bytes_max: u64) -> Result<u64>;
 }
