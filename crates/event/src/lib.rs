@@ -11,6 +11,7 @@ mod entry;
 mod event;
 mod filter;
 mod filter_pairs;
+mod filter_texts;
 mod free;
 mod json;
 mod key;
