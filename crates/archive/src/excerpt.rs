@@ -6,7 +6,7 @@ use std::ops::{Range, RangeInclusive};
 use flate2::bufread::GzDecoder;
 
 use crate::body::read_line;
-use crate::destination::Destination;
+use crate::destination::{Destination, ObjectReader};
 use crate::error::{Error, Result};
 use crate::line::LineShape;
 use crate::manifest::ManifestObject;
@@ -42,15 +42,24 @@ pub async fn read_lines(
     wanted: RangeInclusive<u64>,
 ) -> Result<Vec<(u64, Vec<u8>)>> {
     let Some(bytes) = object.member_bytes(&wanted) else { return Ok(Vec::new()) };
-    let reader = match destination.open_reader(&object.key, Some(bytes)).await {
-        Err(Error::NotFound { .. }) => {
-            let message = "the object is not there";
-            return Err(Problem::at(Reason::ObjectMissing, object.first_seq, &object.key, message).into());
-        }
-        other => other?,
-    };
+    let reader = open_part(destination, object, bytes).await?;
     let object = object.clone();
     tokio::task::spawn_blocking(move || collect(reader, &object, &wanted)).await?
+}
+
+/// A reader over a part of an object's gzip stream; to be read in a blocking thread.
+pub(crate) async fn open_part(
+    destination: &Destination,
+    object: &ManifestObject,
+    bytes: Range<u64>,
+) -> Result<ObjectReader> {
+    match destination.open_reader(&object.key, Some(bytes)).await {
+        Err(Error::NotFound { .. }) => {
+            let message = "the object is not there";
+            Err(Problem::at(Reason::ObjectMissing, object.first_seq, &object.key, message).into())
+        }
+        other => other,
+    }
 }
 
 fn collect(

@@ -20,7 +20,9 @@ pub(crate) enum Benchmark {
     /// Events made durable, in batches of 1, 100 and 1,000
     Ingest(Options),
     /// A ledger searched, verified, archived, pruned and verified offline
-    Archive(Options),
+    Archive(ArchiveOptions),
+    /// How long appends wait while entries are archived and pruned beside them
+    Prune(ArchiveOptions),
     /// The served ledger over HTTP, against floors and a plain table of PostgreSQL
     Service(ServiceOptions),
     /// A server's memory after a tenth of the events and after all of them
@@ -41,6 +43,32 @@ pub(crate) struct Options {
     /// One JSON object a line instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveOptions {
+    /// Entries, archived in runs of at most 1,000,000, as a server does
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=100_000_000))]
+    pub(crate) entries: u64,
+    #[command(flatten)]
+    pub(crate) spread: Spread,
+    /// A directory on the disk to measure; everything written there is removed again
+    #[arg(long, default_value = "target/bench")]
+    pub(crate) directory: PathBuf,
+    /// One JSON object a line instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What decides how many objects an archive has.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Spread {
+    /// Tenants, from a few busy ones to a long tail
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) tenants: u64,
+    /// UTC days that the entries were recorded on
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=366))]
+    pub(crate) days: u64,
 }
 
 #[derive(Debug, Args)]

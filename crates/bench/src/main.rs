@@ -1,5 +1,5 @@
 //! Benchmarks of a release build: `cargo xtask bench NAME [--entries N] [--directory DIR] [--json]`, where the name is
-//! `ingest`, `archive`, `service` or `memory`.
+//! `ingest`, `archive`, `prune`, `service` or `memory`.
 //!
 //! A rate says little on its own: it depends on the machine, its disk and what else runs. So every rate stands
 //! beside a **floor** that the same run measured on the same machine with the same bytes: the least work that could
@@ -17,7 +17,12 @@
 //! The floors of `ingest`: the same lines appended to a plain file with an `fdatasync` for each of the engine's
 //! commits; the same lines inserted into a bare table of SQLite (WAL, synchronous = FULL, the store's page size) in
 //! commits of the same sizes; parsing, the canonical line and its leaf hash in memory. The floor of `archive`: gzip
-//! of the same lines (libdeflater, level 6, members of 4,096 lines) and their SHA-256.
+//! of the same lines (libdeflater, level 6, members of 4,096 lines) and their SHA-256. `archive` spreads its entries over
+//! tenants and UTC days, archives them in runs of a server's size, one on one core and the next on two, and holds them also
+//! against an archiver as people write one in Python (`benches/baselines/archiver.py`; needs `python3`).
+//!
+//! `prune` appends at half of the highest rate, alone and then while an archive run goes on, and tells how long appends
+//! wait. Events are made as they are due, in the same process.
 //!
 //! `service` and `memory` start the real `strongroom serve` on a new data directory and put load on it over HTTP with
 //! the crate `load`; *per CPU second* and *memory peak* are then the server's, and the generator, which takes its share of
@@ -41,6 +46,7 @@ mod ingest;
 mod measurement;
 mod memory;
 mod metered;
+mod pruning;
 mod report;
 mod resources;
 mod served;
@@ -64,6 +70,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().benchmark {
         Benchmark::Ingest(options) => ingest::run(&options),
         Benchmark::Archive(options) => archiving::run(&options),
+        Benchmark::Prune(options) => pruning::run(&options),
         Benchmark::Service(options) => service::run(&options),
         Benchmark::Memory(options) => memory::run(&options),
         Benchmark::Step(call) => call.answer(),

@@ -27,6 +27,8 @@ pub(crate) enum Unit {
     Milliseconds,
     #[serde(rename = "events")]
     Events,
+    #[serde(rename = "objects")]
+    Objects,
     #[serde(rename = "times")]
     Times,
 }
@@ -42,6 +44,7 @@ impl Unit {
             Self::MicrosPerEvent => "µs/event",
             Self::Milliseconds => "ms",
             Self::Events => "events",
+            Self::Objects => "objects",
             Self::Times => "times",
         }
     }
@@ -52,6 +55,8 @@ impl Unit {
 pub(crate) enum Aim {
     /// Of measured by floor.
     RatioAtLeast(f64),
+    /// Of measured by floor.
+    RatioAtMost(f64),
     /// Of what is measured.
     Below(f64),
     /// Of what is measured.
@@ -112,6 +117,9 @@ impl Row {
         let at_least = |value: Option<f64>, least: f64| value.is_some_and(|value| value >= least);
         let (text, met) = match aim {
             Aim::RatioAtLeast(least) => (format!("ratio ≥ {least}"), at_least(self.ratio, least)),
+            Aim::RatioAtMost(most) => {
+                (format!("ratio ≤ {most}"), self.ratio.is_some_and(|ratio| ratio <= most))
+            }
             Aim::Below(bound) => (format!("< {bound} {}", self.unit.as_str()), self.measured < bound),
             Aim::AtMost(bound) => (format!("≤ {bound} {}", self.unit.as_str()), self.measured <= bound),
             Aim::PerCpuSecondAtLeast(least) => {
@@ -255,6 +263,8 @@ mod tests {
         let row = || Row::new("x", 60.0, Unit::EventsPerSecond).floor("y", 100.0);
         assert_eq!(row().aim(Some(Aim::RatioAtLeast(0.6))).met, Some(true));
         assert_eq!(row().aim(Some(Aim::RatioAtLeast(0.61))).met, Some(false));
+        assert_eq!(row().aim(Some(Aim::RatioAtMost(0.6))).met, Some(true));
+        assert_eq!(row().aim(Some(Aim::RatioAtMost(0.59))).met, Some(false));
         assert_eq!(row().aim(Some(Aim::Below(60.0))).met, Some(false));
         assert_eq!(row().aim(Some(Aim::AtMost(60.0))).met, Some(true));
         assert_eq!(row().aim(Some(Aim::AtMost(59.9))).met, Some(false));

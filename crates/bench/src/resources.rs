@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::Failure;
+
 /// `USER_HZ`: the unit of times in `/proc/*/stat` on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -44,6 +46,23 @@ impl Process {
     fn read(&self, file: &str) -> Option<String> {
         fs::read_to_string(self.directory.join(file)).ok()
     }
+}
+
+/// Keeps this thread, and those that it starts from now on, to the first so many of the cores it may run on.
+#[cfg(target_os = "linux")]
+pub(crate) fn keep_to_cores(cores: usize) -> Result<(), Failure> {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let allowed = sched_getaffinity(None)?;
+    let mut kept = CpuSet::new();
+    (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).take(cores).for_each(|core| kept.set(core));
+    Ok(sched_setaffinity(None, &kept)?)
+}
+
+/// Other systems have no call for it that would hold.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn keep_to_cores(_cores: usize) -> Result<(), Failure> {
+    Err("a process is kept to some cores only on Linux".into())
 }
 
 fn cpu_seconds_in(stat: &str) -> Option<f64> {

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::measurement::Measurement;
 use crate::resources::Process;
-use crate::{Failure, archiving, ingest, memory, say, service};
+use crate::{Failure, archiving, ingest, memory, pruning, resources, say, service};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,8 +30,12 @@ pub(crate) enum Step {
     Verify,
     /// The hot ledger verified with its index rebuilt.
     VerifyFull,
-    /// An archive run over all of the ledger.
+    /// An archive run over the oldest entries that are still hot.
     Archive,
+    /// What an archiver in Python does with the same lines in a plain table.
+    PythonArchiver,
+    /// Appends alone, and beside an archive run.
+    Prune,
     /// The archive verified offline.
     VerifyArchive,
     /// Events over HTTP into a new ledger: as fast as it goes, then at half of that.
@@ -60,6 +64,12 @@ pub(crate) struct StepCall {
     /// Submitters at the same time
     #[arg(long, default_value_t = 4)]
     pub(crate) submitters: u64,
+    /// UTC days before now that appended entries are recorded on; with 0 they are recorded now
+    #[arg(long, default_value_t = 0)]
+    pub(crate) days: u64,
+    /// Cores to run on; with 0 all of them
+    #[arg(long, default_value_t = 0)]
+    pub(crate) cores: usize,
     /// The program that serves
     #[arg(long)]
     pub(crate) program: Option<PathBuf>,
@@ -67,7 +77,8 @@ pub(crate) struct StepCall {
 
 impl StepCall {
     pub(crate) fn new(step: Step, directory: &Path, entries: u64) -> Self {
-        Self { step, directory: directory.to_owned(), entries, batch: 1_000, submitters: 4, program: None }
+        let directory = directory.to_owned();
+        Self { step, directory, entries, batch: 1_000, submitters: 4, days: 0, cores: 0, program: None }
     }
 
     /// In the parent: runs the measurement in a child and reads its answer.
@@ -76,9 +87,13 @@ impl StepCall {
         say(&format!("measuring {} of {} entries …", name.get_name(), self.entries));
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("step").arg(name.get_name()).arg("--directory").arg(&self.directory);
-        for (option, value) in
-            [("--entries", self.entries), ("--batch", self.batch), ("--submitters", self.submitters)]
-        {
+        for (option, value) in [
+            ("--entries", self.entries),
+            ("--batch", self.batch),
+            ("--submitters", self.submitters),
+            ("--days", self.days),
+            ("--cores", self.cores as u64),
+        ] {
             command.arg(option).arg(value.to_string());
         }
         if let Some(program) = &self.program {
@@ -93,6 +108,10 @@ impl StepCall {
 
     /// In the child: measures, and answers on standard output.
     pub(crate) fn answer(&self) -> Result<(), Failure> {
+        if self.cores > 0 {
+            // Before the first thread: those that follow inherit it, and count their cores by it.
+            resources::keep_to_cores(self.cores)?;
+        }
         let measurement = match self.step {
             Step::Append => ingest::appending::measure(self)?,
             Step::PlainFile => ingest::floors::plain_file(self)?,
@@ -103,6 +122,8 @@ impl StepCall {
             Step::Verify => Runtime::new()?.block_on(archiving::verifying::hot(self, false))?,
             Step::VerifyFull => Runtime::new()?.block_on(archiving::verifying::hot(self, true))?,
             Step::Archive => Runtime::new()?.block_on(archiving::moving::measure(self))?,
+            Step::PythonArchiver => archiving::python::measure(self)?,
+            Step::Prune => Runtime::new()?.block_on(pruning::beside::measure(self))?,
             Step::VerifyArchive => Runtime::new()?.block_on(archiving::verifying::offline(self))?,
             Step::Serve => service::serving::measure(self)?,
             Step::Postgres => service::postgres::measure(self)?,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use archive::Destination;
-use engine::{Actor, CheckpointFile, Engine, Ledger, Parts, Policy, SystemClock};
+use engine::{Actor, CheckpointFile, Clock, Engine, Ledger, Parts, Policy, SystemClock};
 use merkle::NoteSigner;
 use store::{SqliteOptions, SqliteStore, Store};
 
@@ -18,6 +18,7 @@ const ENTRIES_MAX: u64 = u64::MAX;
 pub(crate) struct Subject {
     directory: PathBuf,
     signer: Arc<NoteSigner>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Subject {
@@ -26,14 +27,14 @@ impl Subject {
         run.join("ledger")
     }
 
-    /// Makes a ledger that holds nothing but its own first entry.
-    pub(crate) async fn create(run: &Path) -> Result<Self, Failure> {
+    /// Makes a ledger that holds nothing but its own first entry, and goes by this clock as long as it is open.
+    pub(crate) async fn create(run: &Path, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
         let directory = Self::directory_in(run);
         fs::create_dir(&directory)?;
         let signer = NoteSigner::generate("bench.invalid/ledger", &mut rand::rng())?;
         // A throw-away key of a throw-away ledger, for the processes that measure it next.
         fs::write(directory.join("signing.key"), signer.to_secret().as_bytes())?;
-        let subject = Self { directory, signer: Arc::new(signer) };
+        let subject = Self { directory, signer: Arc::new(signer), clock };
         let store = SqliteStore::create(&subject.database(), &SqliteOptions::default())?;
         let engine = Engine::create(subject.parts(Arc::new(store))?, &Actor::system()).await?;
         engine.shutdown().await?;
@@ -44,7 +45,11 @@ impl Subject {
     pub(crate) fn of(run: &Path) -> Result<Self, Failure> {
         let directory = Self::directory_in(run);
         let secret = fs::read_to_string(directory.join("signing.key"))?;
-        Ok(Self { signer: Arc::new(NoteSigner::from_secret(&secret)?), directory })
+        Ok(Self {
+            signer: Arc::new(NoteSigner::from_secret(&secret)?),
+            directory,
+            clock: Arc::new(SystemClock),
+        })
     }
 
     fn database(&self) -> PathBuf {
@@ -98,7 +103,7 @@ impl Subject {
             last_checkpoint: Arc::new(CheckpointFile::new(self.directory.join("checkpoint"))),
             destinations: vec![self.destination()?],
             staging: self.directory.join("staging"),
-            clock: Arc::new(SystemClock),
+            clock: self.clock.clone(),
             policy: Policy { entries_max: ENTRIES_MAX, ..Policy::default() },
         })
     }

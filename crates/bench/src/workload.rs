@@ -16,9 +16,34 @@ use crate::Failure;
 const SEED: u64 = 2_026;
 /// It occurred over so many days before now.
 const TRAFFIC_DAYS: i64 = 80;
+const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// What a line says its retention is; its length is what matters.
 const RETAIN_DAYS: i64 = 1_095;
 const READ_BUFFER_BYTES: usize = 1 << 20;
+
+/// When the entries of a run are recorded: evenly over whole UTC days, the last of which ends before now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Days {
+    start_micros: i64,
+    step_micros: i64,
+    last_seq: u64,
+}
+
+impl Days {
+    /// So many entries over so many days, at least one of each.
+    pub(crate) fn before(now: Timestamp, days: u64, entries: u64) -> Self {
+        let span = days.max(1) as i64 * MICROS_PER_DAY;
+        let midnight = now.micros().div_euclid(MICROS_PER_DAY) * MICROS_PER_DAY;
+        let entries = entries.max(1);
+        Self { start_micros: midnight - span, step_micros: span / entries as i64, last_seq: entries - 1 }
+    }
+
+    /// When the entry is recorded; its event occurred at the same moment. Time stands still after the last one.
+    pub(crate) fn recorded_at(&self, seq: u64) -> Timestamp {
+        let micros = self.start_micros + self.step_micros * seq.min(self.last_seq) as i64;
+        Timestamp::from_micros(micros).unwrap_or(Timestamp::MIN)
+    }
+}
 
 /// Where a run's workload is.
 #[derive(Debug, Clone, Copy)]
@@ -39,20 +64,40 @@ impl<'a> Workload<'a> {
         self.directory.join("lines.jsonl")
     }
 
-    /// Writes both files, and syncs them so that writing them back does not disturb what is measured later.
+    /// Writes events of many days that are all recorded now.
     pub(crate) fn write(self, entries: u64) -> Result<(), Failure> {
-        let mut traffic = Traffic::new(SEED);
         let now = SystemClock.now();
         let start = now.checked_sub_days(TRAFFIC_DAYS).ok_or("the clock is before any traffic")?.micros();
         let step = (now.micros() - start) / entries.max(1) as i64;
-        let until = now.checked_add_days(RETAIN_DAYS);
+        self.write_at(Traffic::new(SEED), entries, |seq| (start + step * seq as i64, now))
+    }
+
+    /// Writes events that are recorded as they occur, over so many days, of so many tenants.
+    pub(crate) fn write_over_days(self, entries: u64, tenants: u64, days: u64) -> Result<(), Failure> {
+        let days = Days::before(SystemClock.now(), days, entries);
+        self.write_at(Traffic::with_tenants(SEED, tenants as usize), entries, |seq| {
+            let recorded_at = days.recorded_at(seq);
+            (recorded_at.micros(), recorded_at)
+        })
+    }
+
+    /// Writes both files, and syncs them so that writing them back does not disturb what is measured later. `times`
+    /// says of a seq when it occurred and when it was recorded.
+    fn write_at(
+        self,
+        mut traffic: Traffic,
+        entries: u64,
+        times: impl Fn(u64) -> (i64, Timestamp),
+    ) -> Result<(), Failure> {
         let mut events = BufWriter::new(File::create(self.events_file())?);
         let mut lines = BufWriter::new(File::create(self.lines_file())?);
         let mut line = Vec::new();
         for seq in 0..entries {
-            let json = traffic.event(start + step * seq as i64);
+            let (occurred_at_micros, recorded_at) = times(seq);
+            let json = traffic.event(occurred_at_micros);
+            let until = recorded_at.checked_add_days(RETAIN_DAYS);
             line.clear();
-            parse(&json, now)?.write_line(seq, now, until, &mut line);
+            parse(&json, recorded_at)?.write_line(seq, recorded_at, until, &mut line);
             for (file, text) in [(&mut events, &json), (&mut lines, &line)] {
                 file.write_all(text)?;
                 file.write_all(b"\n")?;

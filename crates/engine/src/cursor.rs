@@ -3,12 +3,14 @@
 use event::{Filter, Violation};
 use store::Order;
 
+use crate::search::Tier;
+
 /// Most entries that a page may hold.
 const LIMIT_MAX: usize = 1_000;
 const LIMIT_DEFAULT: usize = 100;
-const CURSOR_VERSION: u8 = 1;
-/// version, fingerprint, order, next seq, tree size
-const CURSOR_BYTES: usize = 1 + 8 + 1 + 8 + 8;
+const CURSOR_VERSION: u8 = 2;
+/// version, fingerprint, order, tier, next seq, tree size
+const CURSOR_BYTES: usize = 1 + 8 + 1 + 1 + 8 + 8;
 
 /// Which part of the matches to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,24 +21,25 @@ pub struct Page {
     pub limit: usize,
     /// Where an earlier page ended.
     pub cursor: Option<String>,
+    /// What is searched; the whole ledger by default.
+    pub tier: Tier,
 }
 
 impl Default for Page {
     fn default() -> Self {
-        Self { order: Order::Descending, limit: LIMIT_DEFAULT, cursor: None }
+        Self { order: Order::Descending, limit: LIMIT_DEFAULT, cursor: None, tier: Tier::All }
     }
 }
 
 impl Page {
-    /// Takes `order`, `limit` and `cursor` out of name-value pairs; the rest is the filter's.
+    /// Takes `order`, `limit`, `tier` and `cursor` out of name-value pairs; the rest is the filter's.
     pub fn from_pairs(pairs: &mut Vec<(String, String)>) -> Result<Self, Vec<Violation>> {
         let mut page = Self::default();
         let mut violations = Vec::new();
         let mut seen = Vec::new();
         pairs.retain(|(name, value)| {
-            let Some(known) = ["order", "limit", "cursor"].into_iter().find(|known| *known == name) else {
-                return true;
-            };
+            let names = ["order", "limit", "tier", "cursor"];
+            let Some(known) = names.into_iter().find(|known| *known == name) else { return true };
             if seen.contains(&known) {
                 let repeated = Violation::new(known, "repeated", format!("{known} is given more than once"));
                 // Once for each name: a query has room to repeat one thousands of times.
@@ -60,6 +63,10 @@ impl Page {
                         format!("limit is a number from 1 to {LIMIT_MAX}"),
                     )),
                 },
+                "tier" => match value.parse() {
+                    Ok(tier) => page.tier = tier,
+                    Err(what) => violations.push(Violation::new("tier", "choice", what)),
+                },
                 _ => page.cursor = Some(value.clone()),
             }
             false
@@ -77,12 +84,13 @@ pub(crate) struct Position {
     pub(crate) tree_size: u64,
 }
 
-/// Writes a cursor, bound to its filter and order.
-pub(crate) fn encode(filter: &Filter, order: Order, position: Position) -> String {
+/// Writes a cursor, bound to its filter, order and tier.
+pub(crate) fn encode(filter: &Filter, order: Order, tier: Tier, position: Position) -> String {
     let mut bytes = Vec::with_capacity(CURSOR_BYTES);
     bytes.push(CURSOR_VERSION);
     bytes.extend_from_slice(&filter.fingerprint());
     bytes.push(order_byte(order));
+    bytes.push(tier_byte(tier));
     bytes.extend_from_slice(&position.bound.to_be_bytes());
     bytes.extend_from_slice(&position.tree_size.to_be_bytes());
     bytes.iter().fold(String::with_capacity(2 * CURSOR_BYTES), |mut hex, byte| {
@@ -92,8 +100,8 @@ pub(crate) fn encode(filter: &Filter, order: Order, position: Position) -> Strin
     })
 }
 
-/// Reads a cursor; it must come from the same filter and order.
-pub(crate) fn decode(cursor: &str, filter: &Filter, order: Order) -> Result<Position, Violation> {
+/// Reads a cursor; it must come from the same filter, order and tier.
+pub(crate) fn decode(cursor: &str, filter: &Filter, order: Order, tier: Tier) -> Result<Position, Violation> {
     let refused = |message: &str| Violation::new("cursor", "cursor", message);
     let unreadable = "the cursor is not one of this server's: repeat the search without it";
     let bytes = from_hex(cursor).ok_or_else(|| refused(unreadable))?;
@@ -101,12 +109,12 @@ pub(crate) fn decode(cursor: &str, filter: &Filter, order: Order) -> Result<Posi
     if bytes.len() != CURSOR_BYTES || version != CURSOR_VERSION {
         return Err(refused(unreadable));
     }
-    if rest[..8] != filter.fingerprint() || rest[8] != order_byte(order) {
-        return Err(refused("the cursor belongs to another search: filters and order must stay the same"));
+    if rest[..8] != filter.fingerprint() || rest[8..10] != [order_byte(order), tier_byte(tier)] {
+        return Err(refused("the cursor belongs to another search: filters, order and tier must stay the same"));
     }
     let number =
         |at: usize| rest[at..at + 8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    let position = Position { bound: number(9), tree_size: number(17) };
+    let position = Position { bound: number(10), tree_size: number(18) };
     if position.bound > position.tree_size {
         return Err(refused(unreadable));
     }
@@ -117,6 +125,14 @@ fn order_byte(order: Order) -> u8 {
     match order {
         Order::Ascending => 1,
         Order::Descending => 2,
+    }
+}
+
+fn tier_byte(tier: Tier) -> u8 {
+    match tier {
+        Tier::Hot => 1,
+        Tier::Cold => 2,
+        Tier::All => 3,
     }
 }
 
@@ -134,6 +150,7 @@ mod tests {
     use store::Order;
 
     use super::{Page, Position, decode, encode};
+    use crate::search::Tier;
 
     fn filter(actor: &str) -> Filter {
         Filter::from_pairs([("actor", actor)].into_iter()).unwrap()
@@ -151,21 +168,22 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_goes_on_only_with_its_own_filter_and_order() {
+    fn a_cursor_goes_on_only_with_its_own_filter_order_and_tier() {
         let position = Position { bound: 5, tree_size: 9 };
-        let cursor = encode(&filter("a"), Order::Descending, position);
-        assert_eq!(decode(&cursor, &filter("a"), Order::Descending), Ok(position));
-        assert!(decode(&cursor, &filter("b"), Order::Descending).is_err());
-        assert!(decode(&cursor, &filter("a"), Order::Ascending).is_err());
+        let cursor = encode(&filter("a"), Order::Descending, Tier::All, position);
+        assert_eq!(decode(&cursor, &filter("a"), Order::Descending, Tier::All), Ok(position));
+        assert!(decode(&cursor, &filter("b"), Order::Descending, Tier::All).is_err());
+        assert!(decode(&cursor, &filter("a"), Order::Ascending, Tier::All).is_err());
+        assert!(decode(&cursor, &filter("a"), Order::Descending, Tier::Hot).is_err());
     }
 
     #[test]
     fn anything_else_is_refused() {
-        let cursor = encode(&filter("a"), Order::Ascending, Position { bound: 5, tree_size: 9 });
-        let beyond = encode(&filter("a"), Order::Ascending, Position { bound: 10, tree_size: 9 });
-        let with_plus = cursor.replacen("01", "+1", 1);
+        let cursor = encode(&filter("a"), Order::Ascending, Tier::Cold, Position { bound: 5, tree_size: 9 });
+        let beyond = encode(&filter("a"), Order::Ascending, Tier::Cold, Position { bound: 10, tree_size: 9 });
+        let with_plus = cursor.replacen("02", "+2", 1);
         for bad in ["", "00", "zz", &cursor[1..], &beyond, &format!("{cursor}00"), &with_plus, "é"] {
-            assert!(decode(bad, &filter("a"), Order::Ascending).is_err(), "{bad}");
+            assert!(decode(bad, &filter("a"), Order::Ascending, Tier::Cold).is_err(), "{bad}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use archive::Destination;
@@ -74,6 +75,8 @@ pub(crate) struct EngineInner {
     pub(crate) staging: PathBuf,
     /// Held by the archive run under way.
     pub(crate) archiving: tokio::sync::Mutex<()>,
+    /// Dedup keys of pruned entries below this seq are gone. Only what this process knows: it begins at 0.
+    pub(crate) keys_expired_below: AtomicU64,
     /// Held while a token is revoked: whether it is the last of its kind is read before it is written.
     pub(crate) revoking: tokio::sync::Mutex<()>,
     /// Sealing a segment and pruning it exclude each other: both decide whether its index is wanted.
@@ -174,6 +177,7 @@ impl Engine {
             signer: parts.signer,
             staging: parts.staging,
             archiving: tokio::sync::Mutex::new(()),
+            keys_expired_below: AtomicU64::new(0),
             revoking: tokio::sync::Mutex::new(()),
             segment_changes,
             operations: OperationLocks::default(),

@@ -6,10 +6,12 @@ use archive::Destination;
 use event::{EntryFields, Field, Limits, Timestamp};
 use merkle::{CompactRange, Hash, KeyRing, TileId, TileSet, VerifierKey, leaf_hash};
 use store::{EntryScan, Order, Row, Segment, SeqRange, Store, Table};
+use tokio::sync::Semaphore;
 
 use crate::SEGMENT_ENTRIES;
 use crate::checkpointer::{LastCheckpoint, SignedCheckpoint};
 use crate::clock::Clock;
+use crate::cold::{COLD_READS_MAX, Catalogue};
 use crate::error::{Error, ErrorKind, Result, corrupt_row};
 use crate::gauges::Gauges;
 use crate::identity::{IDENTITY_KEY, Identity};
@@ -50,6 +52,9 @@ pub(crate) struct Inner {
     /// Of a process that writes; others' revocations cannot happen beside it.
     pub(crate) known_tokens: KnownTokens,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) catalogue: Catalogue,
+    /// One for each member of an archived object that searches may have in memory at once.
+    pub(crate) cold_reads: Semaphore,
     view: RwLock<View>,
 }
 
@@ -83,6 +88,8 @@ impl Ledger {
             keys,
             known_tokens: KnownTokens::default(),
             gauges: Arc::default(),
+            catalogue: Catalogue::default(),
+            cold_reads: Semaphore::new(COLD_READS_MAX),
             view,
         };
         Ok(Self { inner: Arc::new(inner) })

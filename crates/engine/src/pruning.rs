@@ -2,6 +2,8 @@
 //! time is up.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,7 +22,14 @@ const KEYS_AT_ONCE: usize = 10_000;
 /// At most so many bytes are given back to the operating system in one run.
 const RECLAIM_BYTES_MAX: u64 = 256 << 20;
 /// … and so many in one transaction.
-const RECLAIM_STEP_BYTES: u64 = 8 << 20;
+const RECLAIM_STEP_BYTES: u64 = 2 << 20;
+/// While others append, a pruning transaction is to take about so long: they wait for it.
+const TRANSACTION_AIM: Duration = Duration::from_millis(10);
+/// … but it deletes at least so many entries: each one costs a receipt and a sync.
+const TRANSACTION_ENTRIES_MIN: u64 = 1_000;
+/// Keys are looked through when at least one in so many may go. All have to be looked at, as they do not sort by age, so
+/// a run for a few would read the same millions every day.
+const KEYS_GO_ONE_IN: u64 = 8;
 
 /// What one pruning transaction deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +37,32 @@ pub(crate) struct PrunedRow {
     pub(crate) batch: String,
     /// First and last seq of each deleted run, inclusive.
     pub(crate) ranges: Vec<[u64; 2]>,
+}
+
+/// How many entries the next pruning transaction deletes: few while others append, more and more while nobody does.
+struct Steps {
+    entries: u64,
+    entries_max: u64,
+    last_receipt: Option<u64>,
+}
+
+impl Steps {
+    fn up_to(entries_max: u64) -> Self {
+        let entries_max = entries_max.max(1);
+        Self { entries: TRANSACTION_ENTRIES_MIN.min(entries_max), entries_max, last_receipt: None }
+    }
+
+    /// A transaction took so long and left this receipt. Between it and the one before stands what others appended.
+    fn took(&mut self, taken: Duration, receipt: u64) {
+        let alone = self.last_receipt.replace(receipt).is_none_or(|last| receipt == last + 1);
+        let entries = if alone || taken < TRANSACTION_AIM / 2 {
+            self.entries.saturating_mul(2)
+        } else {
+            let in_time = TRANSACTION_AIM.as_secs_f64() / taken.as_secs_f64();
+            (self.entries as f64 * in_time) as u64
+        };
+        self.entries = entries.max(TRANSACTION_ENTRIES_MIN).min(self.entries_max);
+    }
 }
 
 impl Engine {
@@ -46,19 +81,24 @@ impl Engine {
         }
         report.batch = Some(plan.id.to_string());
         progress.begin("pruning", Some(left.iter().map(|range| range.end - range.start).sum()));
+        let mut steps = Steps::up_to(self.ledger().inner.policy.transaction_entries);
         for range in left {
-            let step = self.ledger().inner.policy.transaction_entries.max(1);
             let mut next = range.start;
             while next < range.end {
-                let end = range.end.min(next.saturating_add(step));
-                self.prune(plan.id.as_str(), next..end, actor).await?;
+                let end = range.end.min(next.saturating_add(steps.entries));
+                let begun = Instant::now();
+                let receipt = self.prune(plan.id.as_str(), next..end, actor).await?;
+                steps.took(begun.elapsed(), receipt);
                 report.pruned += end - next;
                 progress.advance(end - next);
                 next = end;
             }
         }
         progress.end();
-        self.reclaim().await
+        progress.begin("giving space back", None);
+        self.reclaim().await?;
+        progress.end();
+        Ok(())
     }
 
     /// Gives freed space back in small steps: commits go on between them.
@@ -73,8 +113,8 @@ impl Engine {
         Ok(())
     }
 
-    /// One transaction: the hot copies go and their receipt comes.
-    async fn prune(&self, batch: &str, range: Range<u64>, actor: &Actor) -> Result<()> {
+    /// One transaction: the hot copies go and their receipt comes, whose seq is answered.
+    async fn prune(&self, batch: &str, range: Range<u64>, actor: &Actor) -> Result<u64> {
         let signed = self.ledger().checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
         if range.end > signed {
             let message =
@@ -101,9 +141,7 @@ impl Engine {
         let change = RowChange::Put(Table::Pruned, Row { key: format!("{:020}", range.start), body });
         let details = json!({ "ranges": row.ranges, "entries": range.end - range.start });
         let prune = Prune { ranges: vec![range], hold_version, segments };
-        self.state_change("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune))
-            .await?;
-        Ok(())
+        self.state_change("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune)).await
     }
 
     /// Deletes the dedup keys of entries that are pruned and were recorded longer ago than the policy keeps keys.
@@ -114,10 +152,16 @@ impl Engine {
             return Ok(());
         };
         let Some(end) = self.keys_expire_before(cutoff).await? else { return Ok(()) };
+        let expired = self.inner.keys_expired_below.load(Ordering::Relaxed);
+        if end.saturating_sub(expired).saturating_mul(KEYS_GO_ONE_IN)
+            < ledger.tree_size().saturating_sub(expired)
+        {
+            return Ok(());
+        }
         let mut after = None;
         loop {
             let rows = ledger.store().keys_after(after, KEYS_AT_ONCE).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
+            let Some(last) = rows.last() else { break };
             after = Some(last.key);
             let expired: Vec<store::Key> = {
                 let view = ledger.view();
@@ -128,6 +172,8 @@ impl Engine {
                 ledger.store().delete_keys(expired).await?;
             }
         }
+        self.inner.keys_expired_below.store(end, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Entries below this seq were recorded before the cutoff: the end of the newest batch that was archived
@@ -138,5 +184,29 @@ impl Engine {
             .iter()
             .filter(|row| row.completed.as_ref().is_some_and(|completed| completed.archived_at < cutoff));
         Ok(old.map(|row| row.plan.size()).max())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries_after(steps: &mut Steps, taken_ms: u64, receipt: u64) -> u64 {
+        steps.took(Duration::from_millis(taken_ms), receipt);
+        steps.entries
+    }
+
+    #[test]
+    fn transactions_grow_while_nobody_appends_and_shrink_to_what_appends_can_wait_for() {
+        let mut steps = Steps::up_to(10_000);
+        assert_eq!(steps.entries, 1_000);
+        assert_eq!(entries_after(&mut steps, 20, 100), 2_000);
+        assert_eq!(entries_after(&mut steps, 40, 101), 4_000);
+        assert_eq!(entries_after(&mut steps, 80, 102), 8_000);
+        assert_eq!(entries_after(&mut steps, 160, 103), 10_000, "no more than the policy says");
+        assert_eq!(entries_after(&mut steps, 40, 150), 2_500, "somebody appended");
+        assert_eq!(entries_after(&mut steps, 100, 200), 1_000, "each needs a receipt");
+        assert_eq!(entries_after(&mut steps, 2, 250), 2_000, "there was time left");
+        assert_eq!(Steps::up_to(10).entries, 10);
     }
 }

@@ -4,6 +4,7 @@
 //! file outside the store, and the archive.
 
 mod archived;
+mod archived_index;
 mod findings;
 mod index;
 mod leaves;

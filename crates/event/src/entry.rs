@@ -8,6 +8,7 @@ use crate::Timestamp;
 use crate::json::Text;
 use crate::kinds::{ActorType, Outcome, Stream};
 use crate::term::{Field, Terms, term};
+use crate::written_line;
 
 /// Why bytes are not an entry's line.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +94,13 @@ impl<'a> EntryFields<'a> {
             message_id: raw.message_id.map(cow),
             retention_until: raw.retention_until,
         })
+    }
+
+    /// Reads the fields of a line that is as the ledger wrote it: the caller has compared its leaf hash. The same answer as
+    /// [`parse`](Self::parse) gives, at a fraction of the cost, because what is not looked at is not read.
+    pub fn of_written(line: &'a [u8]) -> Result<Self, LineError> {
+        let text = std::str::from_utf8(line)?;
+        written_line::read(text).map_or_else(|| Self::parse(line), Ok)
     }
 
     /// The value of a searchable field.

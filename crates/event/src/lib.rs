@@ -11,6 +11,7 @@ mod entry;
 mod event;
 mod filter;
 mod filter_pairs;
+mod filter_texts;
 mod free;
 mod json;
 mod key;
@@ -28,6 +29,7 @@ mod text_rules;
 mod timestamp;
 mod violation;
 mod walk;
+mod written_line;
 
 pub use content::content_hashes_possible;
 pub use entry::{EntryFields, LineError};

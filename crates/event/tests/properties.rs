@@ -163,6 +163,7 @@ proptest! {
         event.default_trace_id("trace-1");
         let line = line(&event);
         let fields = EntryFields::parse(line.as_bytes()).unwrap();
+        prop_assert_eq!(EntryFields::of_written(line.as_bytes()).unwrap(), fields.clone());
         prop_assert_eq!(fields.terms(), event.terms());
         prop_assert_eq!(event::keys_for_line(&fields), event.keys());
         prop_assert_eq!(fields.occurred_at, event.occurred_at());

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use engine::{Actor, Engine, ErrorKind, Ledger, Order, Page};
+use engine::{Actor, Engine, ErrorKind, Ledger, Order, Page, Tier};
 use event::{EntryFields, Event, Field, Filter, Limits};
 use serde_json::Value;
 use testkit::{Fixture, Rows};
@@ -17,11 +17,11 @@ const EVENTS: usize = 40;
 /// So few that most searches end a page for this, and not for its limit.
 const SCAN_ENTRIES_MAX: u64 = 7;
 
-/// The input is a search as a query has it: a filter with `order`, `limit` and `cursor`. `forged=BOUND/SIZE` stands for a
-/// cursor of this filter and order with these numbers: what a caller can make up who knows the form and the hash.
+/// The input is a search as a query has it: a filter with `order`, `limit`, `tier` and `cursor`. `forged=BOUND/SIZE` stands
+/// for a cursor of this filter, order and tier with these numbers: what a caller can make up who knows the form and the hash.
 ///
 /// The pages of a search, one after the other, hold what matches, each entry once and in order, from wherever a cursor
-/// begins. A cursor is taken exactly when its numbers fit the ledger, and by its own filter and order only.
+/// begins. A cursor is taken exactly when its numbers fit the ledger, and by its own filter, order and tier only.
 pub fn cursor(data: &[u8]) {
     let Ok(query) = str::from_utf8(data) else { return };
     let mut pairs = split(query);
@@ -30,17 +30,17 @@ pub fn cursor(data: &[u8]) {
         Ok(page) => page,
         Err(violations) => return is_short(&violations),
     };
-    assert!(!pairs.iter().any(|(name, _)| ["order", "limit", "cursor"].contains(&name.as_str())));
+    assert!(!pairs.iter().any(|(name, _)| ["order", "limit", "tier", "cursor"].contains(&name.as_str())));
     assert!((1..=1_000).contains(&page.limit));
     let Ok(filter) = Filter::from_pairs(borrowed(&pairs)) else { return };
     if let Some(start) = forged {
-        page.cursor = Some(written(&filter, page.order, start));
+        page.cursor = Some(written(&filter, &page, start));
     }
     let sample = Sample::shared();
     let size = sample.entries.len() as u64;
     let start = match &page.cursor {
         None => Some(Start { bound: if page.order == Order::Ascending { 0 } else { size }, size }),
-        Some(cursor) => read(cursor, &filter, page.order),
+        Some(cursor) => read(cursor, &filter, &page),
     };
     match start.filter(|start| start.bound <= start.size && start.size <= size) {
         Some(start) => sample.walk(&filter, &pairs, page, start),
@@ -62,22 +62,28 @@ fn take_forged(pairs: &mut Pairs) -> Option<Start> {
     Some(Start { bound: bound.parse().ok()?, size: size.parse().ok()? })
 }
 
-/// The form of a cursor, written down a second time: version 1, fingerprint, order, bound, size, in hexadecimal digits.
-fn written(filter: &Filter, order: Order, start: Start) -> String {
-    let order = if order == Order::Ascending { 1 } else { 2 };
-    let mut text = "01".to_owned();
+/// The form of a cursor, written down a second time: version 2, fingerprint, order, tier, bound, size, in hexadecimal
+/// digits.
+fn written(filter: &Filter, page: &Page, start: Start) -> String {
+    let order = if page.order == Order::Ascending { 1 } else { 2 };
+    let tier = match page.tier {
+        Tier::Hot => 1,
+        Tier::Cold => 2,
+        Tier::All => 3,
+    };
+    let mut text = "02".to_owned();
     for byte in filter.fingerprint() {
         let _ = write!(text, "{byte:02x}");
     }
-    let _ = write!(text, "{order:02x}{:016x}{:016x}", start.bound, start.size);
+    let _ = write!(text, "{order:02x}{tier:02x}{:016x}{:016x}", start.bound, start.size);
     text
 }
 
 /// What a cursor says if it is one of this filter and order. Digits of either case are digits.
-fn read(cursor: &str, filter: &Filter, order: Order) -> Option<Start> {
+fn read(cursor: &str, filter: &Filter, page: &Page) -> Option<Start> {
     let number = |at: usize| cursor.get(at..at + 16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    let start = Start { bound: number(20)?, size: number(36)? };
-    (cursor.to_ascii_lowercase() == written(filter, order, start)).then_some(start)
+    let start = Start { bound: number(22)?, size: number(38)? };
+    (cursor.to_ascii_lowercase() == written(filter, page, start)).then_some(start)
 }
 
 /// A small ledger, and its lines as they came out of it.
@@ -136,7 +142,9 @@ impl Sample {
             Order::Descending => *seq < start.bound,
         };
         let is_match = |seq: &u64| {
-            borrowed(pairs).all(|(name, wanted)| naive::holds(&self.entries[*seq as usize], name, wanted))
+            // Nothing of this ledger is archived.
+            page.tier != Tier::Cold
+                && borrowed(pairs).all(|(name, wanted)| naive::holds(&self.entries[*seq as usize], name, wanted))
         };
         let mut expected: Vec<u64> =
             (0..self.entries.len() as u64).filter(in_range).filter(is_match).collect();
@@ -160,16 +168,18 @@ impl Sample {
                 assert_eq!(found, expected, "{filter}");
                 return;
             };
-            assert!(read(cursor, filter, page.order).is_some(), "a cursor has one form: {cursor}");
+            assert!(read(cursor, filter, &page).is_some(), "a cursor has one form: {cursor}");
             self.is_bound(filter, &page);
         }
         panic!("the pages of {filter} have no end");
     }
 
-    /// A cursor is of no use to another filter, or in the other order.
+    /// A cursor is of no use to another filter, in the other order, or in another tier.
     fn is_bound(&self, filter: &Filter, page: &Page) {
         let order = if page.order == Order::Ascending { Order::Descending } else { Order::Ascending };
         self.is_refused(filter, &Page { order, ..page.clone() });
+        let tier = if page.tier == Tier::All { Tier::Hot } else { Tier::All };
+        self.is_refused(filter, &Page { tier, ..page.clone() });
         let narrowed = filter.clone().narrowed(Field::RequestId, "another");
         if let Some(another) = narrowed.filter(|another| another != filter) {
             self.is_refused(&another, page);

@@ -103,6 +103,7 @@ pub trait Store: Send + Sync + 'static {
     /// several callers that expect the same, one succeeds.
     async fn put_transient(&self, table: Table, row: Row, expected: Expected) -> Result<()>;
 
-    /// Gives freed space back to the operating system, at most about `bytes_max`; answers the bytes given back.
+    /// Gives freed space back to the operating system, at most about `bytes_max`; answers the bytes given back. A store
+    /// may keep some of it for what is appended next: SQLite's a quarter of its file.
     async fn reclaim(&self, bytes_max: u64) -> Result<u64>;
 }

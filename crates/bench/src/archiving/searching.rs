@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{Ledger, Order, Page};
+use engine::{Ledger, Order, Page, Tier};
 use event::{EntryFields, Filter};
 
 use crate::Failure;
@@ -97,7 +97,7 @@ fn filters(call: &StepCall, kind: &Kind) -> Result<Vec<Filter>, Failure> {
 }
 
 async fn search_all(ledger: &Ledger, filters: &[Filter]) -> Result<Vec<Duration>, Failure> {
-    let page = Page { order: Order::Descending, limit: PAGE_ENTRIES, cursor: None };
+    let page = Page { order: Order::Descending, limit: PAGE_ENTRIES, tier: Tier::Hot, cursor: None };
     let mut times = Vec::with_capacity(filters.len());
     for filter in filters {
         let started = Instant::now();

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engine::Engine;
+use engine::{Clock, Engine, SystemClock};
 use event::{Event, Timestamp};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -15,7 +16,7 @@ use crate::measurement::{Measurement, Stopwatch};
 use crate::metered::MeteredStore;
 use crate::step::StepCall;
 use crate::subject::Subject;
-use crate::workload::{Feed, Piece, Workload, parse};
+use crate::workload::{Days, Feed, Piece, Workload, parse};
 
 /// Larger batches are parsed beside the threads that answer requests, as the server does.
 const PARSED_INLINE_BYTES_MAX: usize = 64 << 10;
@@ -36,13 +37,21 @@ pub(crate) fn measure(call: &StepCall) -> Result<Measurement, Failure> {
 }
 
 async fn append_all(call: &StepCall) -> Result<(Subject, Measurement), Failure> {
-    let subject = Subject::create(&call.directory).await?;
+    let fed = Arc::new(AtomicU64::new(0));
+    let clock: Arc<dyn Clock> = match call.days {
+        0 => Arc::new(SystemClock),
+        days => {
+            Arc::new(FedClock { days: Days::before(SystemClock.now(), days, call.entries), fed: fed.clone() })
+        }
+    };
+    let subject = Subject::create(&call.directory, clock).await?;
     let store = Arc::new(MeteredStore::over(subject.store()?));
     let engine = subject.engine(store.clone()).await?;
     let feed = Feed::open(&Workload::new(&call.directory).events_file(), call.entries)?;
     let submitters = Submitters {
         engine: engine.clone(),
         feed: Arc::new(Mutex::new(feed)),
+        fed,
         acknowledged: Arc::default(),
         stopwatch: Arc::new(Stopwatch::start()),
     };
@@ -66,10 +75,24 @@ async fn append_all(call: &StepCall) -> Result<(Subject, Measurement), Failure> 
     Ok((subject, measurement))
 }
 
+/// Goes as far as events were taken from the workload, so that days pass in seconds.
+struct FedClock {
+    days: Days,
+    fed: Arc<AtomicU64>,
+}
+
+impl Clock for FedClock {
+    fn now(&self) -> Timestamp {
+        self.days.recorded_at(self.fed.load(Ordering::SeqCst))
+    }
+}
+
 #[derive(Clone)]
 struct Submitters {
     engine: Engine,
     feed: Arc<Mutex<Feed>>,
+    /// How many events were taken from the feed.
+    fed: Arc<AtomicU64>,
     /// When so many events more were acknowledged.
     acknowledged: Arc<Mutex<Vec<(Duration, u64)>>>,
     stopwatch: Arc<Stopwatch>,
@@ -81,6 +104,7 @@ impl Submitters {
             let piece = self.feed.lock().unwrap_or_else(PoisonError::into_inner).next(batch)?;
             let Some(piece) = piece else { return Ok(()) };
             let count = piece.len();
+            self.fed.fetch_add(count, Ordering::SeqCst);
             let now = self.engine.ledger().now();
             let events = if piece.bytes.len() <= PARSED_INLINE_BYTES_MAX {
                 parse_all(&piece, now)?

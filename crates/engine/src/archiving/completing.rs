@@ -13,6 +13,7 @@ use super::ArchiveReport;
 use super::batch::{BatchRow, Completed};
 use crate::actor::Actor;
 use crate::cold::object_row_key;
+use crate::cold::term_rows::BatchTerms;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
@@ -29,7 +30,7 @@ impl Engine {
         let plan = row.plan.clone();
         let tiles = self.tiles_for(&plan).await?;
         self.check_tiles(&plan, &tiles).await?;
-        let staged = self.stage(&plan, &tiles, progress).await?;
+        let (staged, terms) = self.stage(&plan, &tiles, progress).await?;
         report.batch = Some(plan.id.to_string());
         for destination in &self.ledger().inner.destinations {
             progress.begin("writing", Some(plan.entries()));
@@ -43,11 +44,13 @@ impl Engine {
         }
         report.unverified -= plan.entries();
         report.verified += plan.entries();
+        progress.begin("publishing", None);
         let completed = self.publish(&plan, &staged.objects, &tiles).await?;
+        progress.end();
         report.batches += 1;
         report.bytes += completed.bytes;
         report.bytes_uncompressed += completed.bytes_uncompressed;
-        let row = self.record(row, completed, &staged.objects, actor).await?;
+        let row = self.record(row, completed, &staged.objects, &terms, actor).await?;
         staged.remove_staging()?;
         self.prune_batch(&row, actor, progress, report).await
     }
@@ -127,6 +130,7 @@ impl Engine {
         row: BatchRow,
         completed: Completed,
         objects: &[ManifestObject],
+        terms: &BatchTerms,
         actor: &Actor,
     ) -> Result<BatchRow> {
         let id = row.plan.id.to_string();
@@ -148,6 +152,7 @@ impl Engine {
             })?;
             changes.push(RowChange::Put(Table::Object, Row { key: object_row_key(&id, &object.key), body }));
         }
+        changes.extend(terms.rows(&id, objects)?);
         self.state_change("archive.batch.completed", actor, ("batch", &id), details, changes, None).await?;
         Ok(row)
     }

@@ -6,6 +6,7 @@ use merkle::TileSet;
 use store::Entry;
 use tokio::sync::mpsc;
 
+use crate::cold::term_rows::BatchTerms;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::chunk_of;
@@ -19,25 +20,27 @@ impl Engine {
         plan: &BatchPlan,
         tiles: &TileSet,
         progress: &dyn Progress,
-    ) -> Result<StagedBatch> {
+    ) -> Result<(StagedBatch, BatchTerms)> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (plan_of_writer, directory) = (plan.clone(), self.inner.staging.clone());
         // A short queue: reading is ahead of compressing by a few chunks, not by the whole batch.
         let (chunks, mut queued) = mpsc::channel::<Vec<Entry>>(2);
-        let writing = tokio::task::spawn_blocking(move || -> Result<StagedBatch> {
+        let writing = tokio::task::spawn_blocking(move || -> Result<_> {
             let limits = StagingLimits::default();
             let mut writer = BatchWriter::create(plan_of_writer, &directory, limits, threads)?;
+            let mut terms = BatchTerms::default();
             while let Some(entries) = queued.blocking_recv() {
                 for Entry { seq, line } in &entries {
-                    let fields = EntryFields::parse(line).map_err(|error| {
+                    let fields = EntryFields::of_written(line).map_err(|error| {
                         let message = format!("entry-changed: the line of entry {seq} cannot be read");
                         Error::with_source(ErrorKind::Corrupt, message, error)
                     })?;
                     let (recorded, occurred) = (fields.recorded_at, fields.occurred_at);
                     writer.push(*seq, fields.stream, &fields.tenant, recorded, occurred, line)?;
+                    terms.push(&fields, line.len());
                 }
             }
-            Ok(writer.finish()?)
+            Ok((writer.finish()?, terms.finish()))
         });
         progress.begin("staging", Some(plan.entries()));
         let read = self.read_range(plan, tiles, &chunks, progress).await;

@@ -10,15 +10,12 @@ use store::{Entry, Key, Segment, SegmentState};
 use super::Run;
 use super::state::Rows;
 use crate::SEGMENT_ENTRIES;
-use crate::archiving::BatchRow;
 use crate::error::Result;
 use crate::ledger::{chunk_of, load_tiles};
 use crate::posting;
 
 /// Dedup keys read in one call.
-const KEYS_AT_ONCE: usize = 10_000;
-/// The keys of about so many archived entries are in memory at once, unless one batch has more.
-const ARCHIVED_ENTRIES_AT_ONCE: u64 = 2_000_000;
+pub(super) const KEYS_AT_ONCE: usize = 10_000;
 
 /// (field, term, offset) of every index entry of a segment; sorted before it is compared.
 type Postings = Vec<(u8, u64, u16)>;
@@ -234,7 +231,7 @@ impl Run<'_> {
         if hot != self.keys_matched {
             self.find_foreign_keys(rows).await?;
         }
-        self.check_archived_keys(rows).await
+        self.check_archived_index(rows).await
     }
 
     /// There are more keys, or others, than the hot entries have: which of them lead to an entry without them?
@@ -257,82 +254,6 @@ impl Run<'_> {
                 let message = "a dedup key leads to this entry, which does not have it";
                 self.findings.problem("index-mismatch", row.seq, message);
             }
-        }
-    }
-
-    /// Keys of pruned entries, against the archived lines. A few batches at a time, so that memory is bounded however
-    /// much has been archived; the keys are read once for each of these times.
-    async fn check_archived_keys(&mut self, rows: &Rows) -> Result<()> {
-        let Some(destination) = self.subject.destinations.first() else { return Ok(()) };
-        let complete: Vec<&BatchRow> = rows.batches.iter().filter(|batch| batch.is_complete()).collect();
-        let mut rest = complete.as_slice();
-        while let Some(first) = rest.first() {
-            let end = first.plan.first_seq.saturating_add(ARCHIVED_ENTRIES_AT_ONCE);
-            let count = rest.iter().take_while(|batch| batch.plan.size() <= end).count().max(1);
-            let (now, later) = rest.split_at(count);
-            let last = now.last().map_or(end, |batch| batch.plan.size());
-            let keys = self.keys_of_pruned(rows, first.plan.first_seq..last).await?;
-            for batch in now {
-                self.check_batch_keys(destination, rows, batch, &keys).await;
-            }
-            rest = later;
-        }
-        Ok(())
-    }
-
-    async fn keys_of_pruned(
-        &self,
-        rows: &Rows,
-        seqs: std::ops::Range<u64>,
-    ) -> Result<BTreeMap<u64, Vec<store::KeyRow>>> {
-        let mut found: BTreeMap<u64, Vec<store::KeyRow>> = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let keys = self.store().keys_after(after, KEYS_AT_ONCE).await?;
-            let Some(last) = keys.last() else { return Ok(found) };
-            after = Some(last.key);
-            for row in keys.into_iter().filter(|row| seqs.contains(&row.seq) && rows.pruned.contains(row.seq))
-            {
-                found.entry(row.seq).or_default().push(row);
-            }
-        }
-    }
-
-    async fn check_batch_keys(
-        &mut self,
-        destination: &archive::Destination,
-        rows: &Rows,
-        batch: &BatchRow,
-        keys: &BTreeMap<u64, Vec<store::KeyRow>>,
-    ) {
-        if keys.range(batch.plan.first_seq..batch.plan.size()).next().is_none() {
-            return;
-        }
-        for object in objects_of(rows, batch) {
-            for seqs in object.member_seqs() {
-                if keys.range(seqs.clone()).next().is_none() {
-                    continue;
-                }
-                // What cannot be read has been reported when the archive was verified.
-                let Ok(lines) = archive::read_lines(destination, &object, seqs).await else { continue };
-                for (seq, line) in lines {
-                    self.compare_archived_keys(seq, &line, keys.get(&seq).map_or(&[][..], Vec::as_slice));
-                }
-            }
-        }
-    }
-
-    fn compare_archived_keys(&mut self, seq: u64, line: &[u8], keys: &[store::KeyRow]) {
-        let Ok(fields) = EntryFields::parse(line) else { return };
-        let own = keys_for_line(&fields);
-        let own: Vec<Key> = [own.event, own.external].into_iter().flatten().collect();
-        let hashes = content_hashes_possible(line).unwrap_or_default();
-        if keys.iter().any(|row| !own.contains(&row.key) || !hashes.contains(&row.content)) {
-            self.findings.problem(
-                "index-mismatch",
-                seq,
-                "a dedup key leads to this entry, which does not have it",
-            );
         }
     }
 }
@@ -360,15 +281,6 @@ fn first_difference(found: &[(u8, u64, u16)], expected: &[(u8, u64, u16)]) -> Op
             (Some(_), None) => unreachable!("a list that is left alone has the lower item"),
         }
     }
-}
-
-fn objects_of(rows: &Rows, batch: &BatchRow) -> Vec<archive::ManifestObject> {
-    let prefix = crate::cold::object_row_key(batch.plan.id.as_str(), "");
-    let objects = rows.control.get(&store::Table::Object).into_iter().flatten();
-    objects
-        .filter(|row| row.key.starts_with(&prefix))
-        .filter_map(|row| serde_json::from_str(&row.body).ok())
-        .collect()
 }
 
 impl Rebuilt {

@@ -14,6 +14,7 @@ mod rewriting;
 mod sample;
 mod schema;
 mod state;
+mod term_filters;
 mod tiles;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ async fn every_change_behind_the_ledgers_back_is_found_for_what_it_is_and_where(
         .chain(state::cases())
         .chain(index::cases())
         .chain(keys::cases())
+        .chain(term_filters::cases())
         .chain(archive_files::cases())
         .chain(rewriting::cases());
     run_all(sample, cases.collect()).await;

@@ -15,6 +15,9 @@ use crate::rows::{
 const POSTING_IDS_PER_SEGMENT: u64 = 1 << 24;
 const POSTING_IDS_PER_FIELD: u64 = 1 << 16;
 
+/// One page of so many may stay free: what a pruning frees is what appends take until the next one.
+const FREE_PAGES_ONE_IN: u64 = 4;
+
 pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<()> {
     in_transaction(connection, |transaction| {
         check_head(transaction, commit)?;
@@ -270,9 +273,13 @@ pub(super) fn reclaim(connection: &mut Connection, bytes_max: u64) -> Result<u64
     in_transaction(connection, |transaction| {
         let number =
             |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
-        let page_bytes = number("PRAGMA page_size")?;
+        let page_bytes = number("PRAGMA page_size")?.max(1);
         let free_before = number("PRAGMA freelist_count")?;
-        let pages_max = (bytes_max / page_bytes.max(1)).max(1);
+        let spare = spare_pages(number("PRAGMA page_count")?, free_before);
+        if spare == 0 {
+            return Ok(0);
+        }
+        let pages_max = (bytes_max / page_bytes).clamp(1, spare);
         let mut vacuum = transaction.prepare(&format!("PRAGMA incremental_vacuum({pages_max})"))?;
         // One step gives back one page; the rows are empty.
         let mut rows = vacuum.query([])?;
@@ -280,6 +287,12 @@ pub(super) fn reclaim(connection: &mut Connection, bytes_max: u64) -> Result<u64
         let free_after = number("PRAGMA freelist_count")?;
         Ok(free_before.saturating_sub(free_after) * page_bytes)
     })
+}
+
+/// How many free pages have to go so that, of the file that is left, no more than one in [`FREE_PAGES_ONE_IN`] is free.
+/// Giving a page back writes another one, from the end of the file, in its place.
+fn spare_pages(pages: u64, free: u64) -> u64 {
+    (free * FREE_PAGES_ONE_IN).saturating_sub(pages).div_ceil(FREE_PAGES_ONE_IN - 1)
 }
 
 /// Why a transaction stopped: one of our own refusals, or SQLite's.
@@ -341,4 +354,20 @@ fn commit_failed(error: rusqlite::Error) -> Error {
         _ => ErrorKind::OutcomeUnknown,
     };
     Error::with_source(kind, "the commit failed", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_the_file_stays_free_and_what_is_more_goes_at_once() {
+        assert_eq!(spare_pages(1_000, 0), 0);
+        assert_eq!(spare_pages(1_000, 250), 0);
+        for (pages, free) in [(1_000, 251), (1_000, 700), (1_000, 999), (3, 2)] {
+            let spare = spare_pages(pages, free);
+            assert!(spare > 0 && spare <= free, "{pages} {free}");
+            assert_eq!(spare_pages(pages - spare, free - spare), 0, "{pages} {free}");
+        }
+    }
 }

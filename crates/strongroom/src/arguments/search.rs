@@ -18,6 +18,27 @@ impl SearchOrder {
     }
 }
 
+/// Where to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SearchTier {
+    /// What is in the data directory
+    Hot,
+    /// What is below the hot window, from the archive
+    Cold,
+    /// Both, as one
+    All,
+}
+
+impl SearchTier {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::Cold => "cold",
+            Self::All => "all",
+        }
+    }
+}
+
 /// Options of `search`: all filters must match.
 #[derive(Debug, Args)]
 pub(crate) struct SearchArguments {
@@ -84,6 +105,15 @@ pub(crate) struct SearchArguments {
     /// At most so many entries, 1 to 1,000
     #[arg(long, value_name = "N", default_value = "100")]
     limit: String,
+    /// What is looked through: the hot window, the archive, or both
+    #[arg(
+        long,
+        value_enum,
+        hide_possible_values = true,
+        value_name = "hot|cold|all",
+        default_value = "all"
+    )]
+    tier: SearchTier,
     /// Go on where an earlier answer ended
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
@@ -116,11 +146,12 @@ impl SearchArguments {
         all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()
     }
 
-    /// Order, limit and cursor, under the names that the page knows.
+    /// Order, limit, tier and cursor, under the names that the page knows.
     pub(crate) fn page_pairs(&self) -> Vec<(String, String)> {
         let mut pairs = vec![
             ("order".to_owned(), self.order.name().to_owned()),
             ("limit".to_owned(), self.limit.clone()),
+            ("tier".to_owned(), self.tier.name().to_owned()),
         ];
         pairs.extend(self.cursor.iter().map(|cursor| ("cursor".to_owned(), cursor.clone())));
         pairs

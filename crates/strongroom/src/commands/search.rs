@@ -55,8 +55,11 @@ fn footer(found: &SearchPage, took: Duration) -> String {
         duration(took),
         found.tiers.join(" and ")
     );
-    if found.pruned_through > 0 {
+    if found.pruned_through > 0 && !found.tiers.contains(&"cold") {
         let _ = write!(text, "; entries below {} are archived", grouped(found.pruned_through));
+    }
+    for [first, last] in &found.unavailable {
+        let _ = write!(text, "; entries {} to {} are kept nowhere", grouped(*first), grouped(*last));
     }
     if let Some(cursor) = &found.next_cursor {
         let _ = write!(text, "\nmore with --cursor {cursor}");

@@ -141,8 +141,8 @@ impl Tour<'_> {
         engine: &Engine,
         needle: &Needle,
     ) -> Result<(), Failure> {
-        narrator.step("Search what is left")?;
-        let oldest = Page { order: Order::Ascending, limit: 1_000, cursor: None };
+        narrator.step("Search both tiers")?;
+        let oldest = Page { order: Order::Ascending, limit: 1_000, ..Page::default() };
         let (found, took) = search(engine, &[("action", "session.*")], &oldest).await?;
         narrator.say(&format!(
             "oldest of session.*: {} in {} ({}); entries below {} are archived",
@@ -152,7 +152,12 @@ impl Tour<'_> {
             grouped(found.pruned_through)
         ))?;
         let (found, took) = search(engine, &[("request_id", &needle.request_id)], &Page::default()).await?;
-        narrator.say(&format!("the request id again: {} in {}", entries(&found), duration(took)))?;
+        narrator.say(&format!(
+            "the request id again: {} in {} ({})",
+            entries(&found),
+            duration(took),
+            found.tiers.join(" and ")
+        ))?;
         let start = Instant::now();
         if let Some(shown) = engine.ledger().show(0).await? {
             let place = shown.object.unwrap_or_else(|| "the hot window".to_owned());
