@@ -8,6 +8,7 @@ use merkle::{Hash, leaf_hash};
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
+use crate::encryption::{Identity, Opened, open_stream};
 use crate::line::{LINE_BYTES_MAX, LineShape, TimestampText};
 use crate::manifest::ManifestObject;
 use crate::problem::{Problem, Reason};
@@ -21,6 +22,15 @@ pub(crate) trait LineSink {
     fn line(&mut self, seq: u64, leaf: Hash, line: &[u8]);
 }
 
+/// How much of a body could be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The stored bytes and every line.
+    Lines,
+    /// The stored bytes alone: they are encrypted, and nothing here opens them.
+    Bytes,
+}
+
 /// Reads a whole stored body and checks it against the manifest. The hash of the stored bytes is always
 /// finished first: if they are other bytes than the manifest's, what they contain does not matter.
 ///
@@ -28,12 +38,17 @@ pub(crate) trait LineSink {
 pub(crate) fn check_body(
     stored: impl Read,
     object: &ManifestObject,
+    identity: Option<&Identity>,
     sink: &mut impl LineSink,
-) -> io::Result<Result<(), Problem>> {
+) -> io::Result<Result<Depth, Problem>> {
     let mut stored = Hashing { inner: stored, hasher: Sha256::new(), bytes: 0, failure: None };
     let content = {
         let mut buffered = BufReader::with_capacity(STORED_BUFFER_BYTES, &mut stored);
-        check_content(&mut buffered, object, sink)
+        match identity {
+            _ if !object.is_encrypted() => check_content(&mut buffered, object, sink).map(|()| Depth::Lines),
+            None => Ok(Depth::Bytes),
+            Some(identity) => check_encrypted(buffered, object, identity, sink),
+        }
     };
     io::copy(&mut stored, &mut io::sink())?;
     if let Some(failure) = stored.failure {
@@ -101,6 +116,26 @@ impl<R: BufRead> BufRead for Counting<R> {
     }
 }
 
+fn check_encrypted(
+    stored: impl BufRead,
+    object: &ManifestObject,
+    identity: &Identity,
+    sink: &mut impl LineSink,
+) -> Result<Depth, Problem> {
+    let damaged = |what: String| {
+        let message = format!("what is encrypted in it cannot be read: {what}");
+        Problem::at(Reason::EntryChanged, object.first_seq, &object.key, message)
+    };
+    match open_stream(identity, stored).map_err(|error| damaged(error.to_string()))? {
+        Opened::Plain(plain) => {
+            let plain = BufReader::with_capacity(STORED_BUFFER_BYTES, plain);
+            check_content(plain, object, sink).map(|()| Depth::Lines)
+        }
+        Opened::NotOurs => Ok(Depth::Bytes),
+        Opened::Damaged(what) => Err(damaged(what)),
+    }
+}
+
 fn check_content(
     stored: impl BufRead,
     object: &ManifestObject,
@@ -132,8 +167,11 @@ fn check_content(
             return Err(lines.changed(format!("the gzip member at byte {offset} is empty")));
         }
     }
-    if stored.consumed != object.bytes {
-        return Err(lines.changed("bytes follow the last gzip member".to_owned()));
+    // Of what is encrypted, the end too is authentic only once it was read.
+    match stored.fill_buf() {
+        Ok([]) => {}
+        Ok(_) => return Err(lines.changed("bytes follow the last gzip member".to_owned())),
+        Err(error) => return Err(lines.changed(format!("its end cannot be read: {error}"))),
     }
     lines.finish()
 }

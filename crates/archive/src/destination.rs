@@ -15,6 +15,7 @@ use object_store::{
     GetOptions, GetResult, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
 };
 
+use crate::encryption::{Identity, Recipients};
 use crate::error::{Error, Result};
 use local::LocalRoot;
 pub use reader::ObjectReader;
@@ -42,6 +43,8 @@ pub struct Destination {
     store: Arc<dyn ObjectStore>,
     prefix: Arc<str>,
     local: Option<Arc<LocalRoot>>,
+    recipients: Option<Recipients>,
+    identity: Option<Identity>,
 }
 
 impl Destination {
@@ -76,7 +79,7 @@ impl Destination {
                 "the prefix `{prefix}` of archive destination {name} must end in `/` and not begin with it"
             )));
         }
-        Ok(Self { name: name.into(), store, prefix: prefix.into(), local: None })
+        Ok(Self { name: name.into(), store, prefix: prefix.into(), local: None, recipients: None, identity: None })
     }
 
     fn over_directory(name: &str, root: &FilePath) -> Result<Self> {
@@ -93,7 +96,34 @@ impl Destination {
             store: Arc::new(store.with_fsync(true)),
             prefix: "".into(),
             local: Some(Arc::new(LocalRoot::new(canonical))),
+            recipients: None,
+            identity: None,
         })
+    }
+
+    /// The same with recipients: batches that are written from now on are encrypted to them. All destinations of a
+    /// ledger have the same, because one manifest names the objects of all.
+    #[must_use]
+    pub fn with_recipients(mut self, recipients: Recipients) -> Self {
+        self.recipients = Some(recipients);
+        self
+    }
+
+    /// The same with an identity, which opens the encrypted objects that are read from it.
+    #[must_use]
+    pub fn with_identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// To whom objects are encrypted; `None`: they are not.
+    pub fn recipients(&self) -> Option<&Recipients> {
+        self.recipients.as_ref()
+    }
+
+    /// What opens encrypted objects, if it is known.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The name it was opened under.

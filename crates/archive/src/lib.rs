@@ -11,13 +11,14 @@
 //! 4. [`publish_manifest`] writes the manifest. Before it there is no batch; after it the batch is complete.
 //!
 //! Deliberately absent: the store and the engine (what to archive, when, and whether to prune), any way to
-//! overwrite or delete an object, retries and schedules, clocks and randomness (a plan is handed in), and
-//! keys at rest (a signer is handed in).
+//! overwrite or delete an object, retries and schedules, clocks and randomness (a plan is handed in; encryption
+//! alone draws its own), and signing keys at rest (a signer is handed in).
 
 mod batch_writer;
 mod body;
 mod destination;
 mod digest;
+mod encryption;
 mod error;
 mod excerpt;
 mod key;
@@ -34,11 +35,12 @@ mod verify;
 pub use batch_writer::{BatchWriter, MEMBER_BYTES_MAX, MEMBER_ENTRIES_MAX, StagingLimits};
 pub use destination::{Destination, ObjectReader, Put};
 pub use digest::Digest;
+pub use encryption::{Identity, RECIPIENTS_MAX, Recipients};
 pub use error::{Error, Result};
 pub use excerpt::read_lines;
 pub use key::{
-    BATCHES_DIRECTORY, BatchId, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX, TENANT_BYTES_MAX,
-    checkpoint_key, object_key, sidecar_key, tenant_name, tile_key,
+    BATCHES_DIRECTORY, BatchId, ENCRYPTED_SUFFIX, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX, TENANT_BYTES_MAX,
+    checkpoint_key, encrypted_object_key, object_key, sidecar_key, tenant_name, tile_key,
 };
 pub use line::LINE_BYTES_MAX;
 pub use log_copy::{list_manifests, publish_manifest, tiles_of_batch, write_log_copy};
@@ -47,5 +49,5 @@ pub use plan::{BatchPlan, ManifestRef};
 pub use problem::{Problem, Reason};
 pub use progress::Progress;
 pub use reread::{ObjectContent, reread};
-pub use staged::StagedBatch;
+pub use staged::{StagedBatch, copy_objects};
 pub use verify::{ArchiveReport, VerifyOptions, verify};

@@ -21,7 +21,7 @@ pub(super) struct Claim {
 /// The result of [`verify`](crate::verify).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ArchiveReport {
-    /// Whether there is no problem. An empty archive is `ok` with `entries: 0`; look at the counts.
+    /// Whether there is no problem and everything was read. An empty archive is `ok` with `entries: 0`; look at the counts.
     pub ok: bool,
     /// Manifests that verified.
     pub batches: u64,
@@ -29,6 +29,10 @@ pub struct ArchiveReport {
     pub objects: u64,
     /// Entries read and hashed.
     pub entries: u64,
+    /// Entries in encrypted objects that could not be opened, for want of an identity: the stored bytes are those that
+    /// the signed manifests state, and what is encrypted in them was not checked. Counts those of an earlier
+    /// verification that this one went on from.
+    pub unread: u64,
     /// Stored bytes of the objects read.
     pub bytes: u64,
     /// Bytes of their lines.
@@ -58,6 +62,7 @@ impl ArchiveReport {
             batches: 0,
             objects: 0,
             entries: 0,
+            unread: 0,
             bytes: 0,
             bytes_uncompressed: 0,
             covered: 0,
@@ -73,8 +78,15 @@ impl ArchiveReport {
     pub(super) fn finished(mut self, claim: &Claim) -> Self {
         // Stable: findings about one entry stay in the order they were made, cause before consequence.
         self.problems.sort_by_key(|problem| problem.seq.unwrap_or(u64::MAX));
-        self.ok = self.problems.is_empty();
+        self.ok = self.problems.is_empty() && self.unread == 0;
         self.complete_up_to = self.sentence(claim);
+        if self.unread > 0 {
+            let unread = format!(
+                "; {} entries are encrypted and were not read: their lines are checked with an identity only",
+                self.unread
+            );
+            self.complete_up_to.push_str(&unread);
+        }
         self.warnings = listed(self.warnings);
         self
     }

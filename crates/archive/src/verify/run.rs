@@ -165,8 +165,12 @@ impl<'a> Run<'a> {
                 self.report.objects += 1;
                 self.report.entries += content.leaves.len() as u64;
                 self.report.bytes += object.bytes;
-                self.report.bytes_uncompressed += object.bytes_uncompressed;
-                self.entries.add(content);
+                if content.unread {
+                    self.report.unread += object.entries;
+                } else {
+                    self.report.bytes_uncompressed += object.bytes_uncompressed;
+                }
+                self.entries.add(&object, content);
             }
             Err(problem) => self.gone(problem),
         }
@@ -194,7 +198,15 @@ impl<'a> Run<'a> {
             self.intact = false;
             return Ok(());
         };
-        let changed = self.log.extend(&ordered.leaves)?;
+        let leaves = match self.log.complete(self.destination, link, ordered.leaves).await? {
+            Ok(leaves) => leaves,
+            Err(problem) => {
+                self.report.problems.push(problem);
+                self.intact = false;
+                return Ok(());
+            }
+        };
+        let changed = self.log.extend(&leaves)?;
         let root = self.log.root_at(link.size)?;
         if root != link.root {
             let message = format!("the entries give the root {root}, the checkpoint states {}", link.root);

@@ -1,11 +1,12 @@
 //! The hot entries of a batch, checked and compressed into the staging directory.
 
-use archive::{BatchPlan, BatchWriter, StagedBatch, StagingLimits};
+use archive::{BatchPlan, BatchWriter, Destination, Recipients, StagedBatch, StagingLimits};
 use event::EntryFields;
 use merkle::TileSet;
 use store::Entry;
 use tokio::sync::mpsc;
 
+use super::adopting::Published;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::chunk_of;
@@ -22,11 +23,15 @@ impl Engine {
     ) -> Result<StagedBatch> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (plan_of_writer, directory) = (plan.clone(), self.inner.staging.clone());
+        let recipients = self.recipients()?.cloned();
         // A short queue: reading is ahead of compressing by a few chunks, not by the whole batch.
         let (chunks, mut queued) = mpsc::channel::<Vec<Entry>>(2);
         let writing = tokio::task::spawn_blocking(move || -> Result<StagedBatch> {
             let limits = StagingLimits::default();
             let mut writer = BatchWriter::create(plan_of_writer, &directory, limits, threads)?;
+            if let Some(recipients) = recipients {
+                writer = writer.encrypt_to(recipients);
+            }
             while let Some(entries) = queued.blocking_recv() {
                 for Entry { seq, line } in &entries {
                     let fields = EntryFields::parse(line).map_err(|error| {
@@ -53,6 +58,53 @@ impl Engine {
             let _ = std::fs::remove_dir_all(self.inner.staging.join(plan.id.as_str()));
         }
         staged
+    }
+
+    /// What an earlier attempt at this plan has staged, whole and as it was; of a batch whose manifest is published, only
+    /// if that names the same objects.
+    pub(super) async fn resume_staged(
+        &self,
+        plan: &BatchPlan,
+        published: Option<&Published>,
+    ) -> Result<Option<StagedBatch>> {
+        let recipients = self.recipients()?.cloned();
+        let (wanted, directory) = (plan.clone(), self.inner.staging.clone());
+        let resumed = move || StagedBatch::resume(&wanted, &directory, recipients.as_ref());
+        let staged = tokio::task::spawn_blocking(resumed)
+            .await
+            .map_err(|error| Error::with_source(ErrorKind::Internal, "staging was interrupted", error))?;
+        let fits = |staged: &StagedBatch| {
+            published.is_none_or(|published| published.manifest.objects == staged.objects)
+        };
+        let staged = staged.filter(fits);
+        if let Some(staged) = &staged {
+            tracing::info!(batch = %plan.id, objects = staged.objects.len(), "audit_archive_staging_resumed");
+        }
+        Ok(staged)
+    }
+
+    /// Removes what is staged of a batch that is recorded.
+    pub(super) fn remove_staged(&self, plan: &BatchPlan) -> Result<()> {
+        let directory = self.inner.staging.join(plan.id.as_str());
+        match std::fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let message = format!("cannot clear the staging directory {}", directory.display());
+                Err(Error::with_source(ErrorKind::Unavailable, message, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// To whom objects are encrypted. One manifest names the objects of all destinations, so it is one answer.
+    fn recipients(&self) -> Result<Option<&Recipients>> {
+        let mut all = self.ledger().inner.destinations.iter().map(Destination::recipients);
+        let first = all.next().flatten();
+        if all.all(|other| other == first) {
+            return Ok(first);
+        }
+        let message = "the archive destinations are to be encrypted to different recipients: \
+                       give all of them the same archive.#.encrypt_to";
+        Err(Error::new(ErrorKind::Invalid, message))
     }
 
     async fn read_range(
