@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use event::{Event, Key16, Keys, Timestamp, Violation};
 use merkle::{CompactRange, leaf_hash};
-use store::{Commit, Head, KeyRow, Prune, RowChange};
+use store::{Commit, ExpectedRow, Head, KeyRow, Prune, RowChange};
 
 use crate::error::{Error, ErrorKind};
 use crate::policy::Policy;
@@ -39,12 +39,22 @@ impl From<Event> for Keyed {
 }
 
 /// What one caller wants committed together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) events: Vec<Keyed>,
     /// Control rows that the events attest, and transient ones.
     pub(crate) rows: Vec<RowChange>,
     pub(crate) prune: Option<Prune>,
+    /// What it was decided on: it is committed as long as these rows are so.
+    pub(crate) expected: Vec<ExpectedRow>,
+}
+
+impl Work {
+    /// Whether it gets a commit of its own: one that prunes, because there is at most one in a commit, and one that
+    /// may be refused for what was decided elsewhere meanwhile, so that no other is refused with it.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.prune.is_some() || !self.expected.is_empty()
+    }
 }
 
 /// Where one submitted event ended up.
@@ -78,6 +88,7 @@ impl CommitPlan {
     pub(crate) fn take_commit(&mut self) -> Commit {
         let empty = Commit {
             expected_size: self.commit.expected_size,
+            expected_rows: Vec::new(),
             lines: Vec::new(),
             keys: Vec::new(),
             head: self.commit.head.clone(),
@@ -109,11 +120,13 @@ pub(crate) fn plan(
     };
     let mut rows = Vec::new();
     let mut prune = None;
+    let mut expected_rows = Vec::new();
     let answers = works
         .iter_mut()
         .map(|work| {
             let placed = planning.place(&work.events)?;
             rows.append(&mut work.rows);
+            expected_rows.extend_from_slice(&work.expected);
             // The sequencer plans at most one pruning work a commit.
             prune = prune.take().or(work.prune.take());
             Ok(placed)
@@ -124,6 +137,7 @@ pub(crate) fn plan(
     let next = PlanHead { range: planning.range, recorded_at, hold_version: head.hold_version };
     let commit = Commit {
         expected_size: head.size(),
+        expected_rows,
         lines: planning.lines,
         keys: planning.keys,
         head: Head {

@@ -165,7 +165,7 @@ impl Sequencer {
         }
     }
 
-    /// Takes what has queued, up to the bounds of one commit. A pruning work ends its group.
+    /// Takes what has queued, up to the bounds of one commit. Some works get a commit of their own.
     fn gather(&mut self) -> Vec<Queued> {
         self.drain();
         let mut group = Vec::new();
@@ -173,13 +173,13 @@ impl Sequencer {
         while let Some(next) = self.waiting.front() {
             events += next.work.events.len();
             bytes += next.bytes;
-            let prunes = next.work.prune.is_some();
-            if !group.is_empty() && (prunes || events > COMMIT_EVENTS_MAX || bytes > COMMIT_BYTES_MAX) {
+            let alone = next.work.is_alone();
+            if !group.is_empty() && (alone || events > COMMIT_EVENTS_MAX || bytes > COMMIT_BYTES_MAX) {
                 break;
             }
             self.waiting_events -= next.work.events.len();
             group.extend(self.waiting.pop_front());
-            if prunes {
+            if alone {
                 break;
             }
         }
