@@ -162,8 +162,7 @@ impl Identity {
 
     /// The recipients whose objects this opens.
     pub fn recipients(&self) -> Recipients {
-        let mut recipients: Vec<x25519::Recipient> =
-            self.0.iter().map(x25519::Identity::to_public).collect();
+        let mut recipients: Vec<x25519::Recipient> = self.0.iter().map(x25519::Identity::to_public).collect();
         recipients.sort_by_cached_key(ToString::to_string);
         recipients.dedup();
         Recipients(recipients.into())

@@ -46,8 +46,8 @@ pub use encryption::{Identity, RECIPIENTS_MAX, Recipients};
 pub use error::{Error, Result};
 pub use excerpt::read_lines;
 pub use key::{
-    BATCHES_DIRECTORY, BatchId, ENCRYPTED_SUFFIX, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX, TENANT_BYTES_MAX,
-    checkpoint_key, encrypted_object_key, object_key, sidecar_key, tenant_name, tile_key,
+    BATCHES_DIRECTORY, BatchId, ENCRYPTED_SUFFIX, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX,
+    TENANT_BYTES_MAX, checkpoint_key, encrypted_object_key, object_key, sidecar_key, tenant_name, tile_key,
 };
 pub use line::LINE_BYTES_MAX;
 pub use log_copy::{list_manifests, publish_manifest, tiles_of_batch, write_log_copy};
@@ -57,4 +57,4 @@ pub use problem::{Problem, Reason};
 pub use progress::Progress;
 pub use reread::{ObjectContent, reread};
 pub use staged::{StagedBatch, copy_objects};
-pub use verify::{ArchiveReport, VerifyOptions, verify};
+pub use verify::{ArchiveReport, BatchStates, VerifyOptions, verify};

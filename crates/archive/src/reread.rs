@@ -58,7 +58,8 @@ pub(crate) async fn read_object(
         Ok(found.map(|depth| ObjectContent { unread: depth == Depth::Bytes, ..sink.content }))
     })
     .await?;
-    let found: Result<_, Problem> = outcome.map_err(|source: std::io::Error| destination.unavailable("read", &object.key, source))?;
+    let found: Result<_, Problem> =
+        outcome.map_err(|source: std::io::Error| destination.unavailable("read", &object.key, source))?;
     Ok(found?)
 }
 

@@ -205,6 +205,16 @@ pub(crate) const KEYS: &[Key] = &[
         "Name of the destination in reports and messages.",
     ),
     key_without_default("archive.#.url", Rule::ArchiveUrl, "Where it is."),
+    key_without_default(
+        "archive.#.encrypt_to",
+        Rule::Recipients,
+        "Who may read the objects, which are then encrypted (age); the same for all destinations of a ledger.",
+    ),
+    key_without_default(
+        "archive.#.identity_file",
+        Rule::File,
+        "File with the age identity that opens them, readable by its owner only; without one the ledger reads nothing it has archived.",
+    ),
 ];
 
 impl Key {
@@ -269,6 +279,7 @@ mod tests {
             | Rule::File
             | Rule::ArchiveName
             | Rule::ArchiveUrl
+            | Rule::Recipients
             | Rule::Backend => "other",
             Rule::OneOf(choices) => choices.last().unwrap(),
             Rule::TimeOfDay => "03:15",

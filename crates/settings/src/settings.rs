@@ -167,6 +167,10 @@ pub struct Archive {
     pub name: String,
     /// Where it is: an absolute file URL, percent-encoded, unique.
     pub url: String,
+    /// The age recipients its objects are encrypted to, sorted; empty: they are not encrypted. The same for all archives.
+    pub encrypt_to: Vec<String>,
+    /// The file with the age identity that opens them, absolute if the working directory was.
+    pub identity_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -227,14 +231,14 @@ fn read(
         },
         search: Search { scan_entries_max: values.whole("search.scan_entries_max") },
         log: Log::read(&mut values),
-        archive: archives(&mut values, &data_dir),
+        archive: archives(&mut values, &data_dir, working_directory),
         ledger: Ledger { origin: values.optional_text("ledger.origin"), data_dir },
     };
     check_together(&settings, &mut values);
     settings
 }
 
-fn archives(values: &mut Values<'_>, data_dir: &Path) -> Vec<Archive> {
+fn archives(values: &mut Values<'_>, data_dir: &Path, working_directory: &Path) -> Vec<Archive> {
     let mut archives: Vec<Archive> = Vec::new();
     for index in 0..values.list_length("archive") {
         let (name_key, url_key) = (format!("archive.{index}.name"), format!("archive.{index}.url"));
@@ -243,13 +247,23 @@ fn archives(values: &mut Values<'_>, data_dir: &Path) -> Vec<Archive> {
         if name.as_ref().is_some_and(|name| archives.iter().any(|other| other.name == *name)) {
             values.refuse(&name_key, "another archive has this name: give each its own".to_owned());
         }
+        let recipients_key = format!("archive.{index}.encrypt_to");
+        let encrypt_to = values.optional_list(&recipients_key);
+        let identity_file = values
+            .optional_text(&format!("archive.{index}.identity_file"))
+            .map(|file| working_directory.join(file));
+        if archives.first().is_some_and(|first| first.encrypt_to != encrypt_to) {
+            let message = "one manifest names the objects of all archives of a ledger, so all are encrypted to the \
+                           same recipients, or none is: give each archive the same encrypt_to";
+            values.refuse(&recipients_key, message.to_owned());
+        }
         let Some(url) = url else { continue };
         match archive_url::absolute(&url, data_dir) {
             // Two names for one place would count one copy as two confirmations.
             Ok(url) if archives.iter().any(|other| other.url == url) => {
                 values.refuse(&url_key, "another archive is at this place: give each its own".to_owned());
             }
-            Ok(url) => archives.push(Archive { name: name.unwrap_or_default(), url }),
+            Ok(url) => archives.push(Archive { name: name.unwrap_or_default(), url, encrypt_to, identity_file }),
             Err(message) => values.refuse(&url_key, message),
         }
     }

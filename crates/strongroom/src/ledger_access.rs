@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use archive::Destination;
+use archive::{Destination, Identity, Recipients};
 use engine::{CheckpointFile, Engine, Ledger, Parts, SystemClock};
 use store::{SqliteOptions, SqliteStore, Store};
 
@@ -102,7 +102,8 @@ fn destinations(
     let archives = configuration.settings.archive.iter();
     archives
         .map(|archive| {
-            open(&archive.name, &archive.url).map_err(|error| {
+            let opened = open(&archive.name, &archive.url);
+            opened.and_then(|destination| with_encryption(destination, archive)).map_err(|error| {
                 Failure::caused(
                     format!("cannot use the archive {:?} at {}", archive.name, archive.url),
                     error,
@@ -110,6 +111,20 @@ fn destinations(
             })
         })
         .collect()
+}
+
+/// The destination with what encrypts its objects, and what opens them.
+fn with_encryption(
+    mut destination: Destination,
+    archive: &settings::Archive,
+) -> archive::Result<Destination> {
+    if !archive.encrypt_to.is_empty() {
+        destination = destination.with_recipients(Recipients::parse(&archive.encrypt_to)?);
+    }
+    if let Some(file) = &archive.identity_file {
+        destination = destination.with_identity(Identity::read_file(file)?);
+    }
+    Ok(destination)
 }
 
 /// A ledger's origin never changes; settings that name another one are of another ledger.

@@ -76,8 +76,7 @@ impl Log {
             let (first, end) = (first - link.first_seq, end - link.first_seq);
             leaves[first as usize..end as usize].iter().any(Option::is_none)
         };
-        let needed: Vec<TileId> =
-            numbers.map(|number| TileId { level: 0, number }).filter(unread).collect();
+        let needed: Vec<TileId> = numbers.map(|number| TileId { level: 0, number }).filter(unread).collect();
         let mut found = stream::iter(needed)
             .map(|tile| async move {
                 let width = width_at(tile, link.size);

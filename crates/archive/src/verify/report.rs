@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use merkle::CompactRange;
 use serde::Serialize;
 
+use super::states::BatchStates;
 use crate::problem::{Problem, Reason};
 
 /// Warnings of one reason that are listed one by one; with the key of another ledger every file is one.
@@ -50,6 +51,9 @@ pub struct ArchiveReport {
     /// What is odd and proves nothing, such as files no manifest names. Of one reason 20 are listed, and the
     /// rest is counted in one more.
     pub warnings: Vec<Problem>,
+    /// How the files of the proven batches stood in the listing that this verification began with.
+    #[serde(skip)]
+    pub states: BatchStates,
     /// The tree's compact range at `covered`, to resume from.
     #[serde(skip)]
     pub range: CompactRange,
@@ -71,6 +75,7 @@ impl ArchiveReport {
             complete_up_to: String::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            states: BatchStates::new(),
             range: CompactRange::new(),
         }
     }
