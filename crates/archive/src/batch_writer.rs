@@ -6,6 +6,7 @@
 //! show in the bytes.
 
 mod compressor;
+mod encrypting;
 mod group;
 mod part;
 
@@ -15,11 +16,13 @@ use std::path::{Path, PathBuf};
 
 use event::{Day, Stream, Timestamp};
 
+use crate::encryption::Recipients;
 use crate::error::{Error, Result};
 use crate::manifest::ManifestObject;
 use crate::plan::BatchPlan;
 use crate::staged::{StagedBatch, StagedObject};
 use compressor::{Compressed, Compressor};
+use encrypting::Encrypting;
 use group::{Group, RawMember};
 
 /// A gzip member ends after this many entries.
@@ -61,6 +64,7 @@ pub struct BatchWriter {
     by_name: HashMap<(Stream, Day), HashMap<String, usize>>,
     next_seq: u64,
     waiting_bytes: u64,
+    encrypting: Option<Encrypting>,
 }
 
 impl BatchWriter {
@@ -85,7 +89,16 @@ impl BatchWriter {
             groups: Vec::new(),
             by_name: HashMap::new(),
             waiting_bytes: 0,
+            encrypting: None,
         })
+    }
+
+    /// Encrypts the objects. Before it is, what was compressed is inflated again and each line compared with the one
+    /// that was pushed: afterwards nobody without an identity could. Takes 32 bytes of memory an entry.
+    #[must_use]
+    pub fn encrypt_to(mut self, recipients: Recipients) -> Self {
+        self.encrypting = Some(Encrypting::new(recipients, self.plan.first_seq));
+        self
     }
 
     /// Adds the next entry. Entries come in order and without a gap from the plan's first to its last seq;
@@ -108,6 +121,9 @@ impl BatchWriter {
         if line.is_empty() || line.contains(&b'\n') {
             return Err(Error::Invalid(format!("the line of entry {seq} is empty or has a newline in it")));
         }
+        if let Some(encrypting) = &mut self.encrypting {
+            encrypting.remember(line);
+        }
         let index = self.group(stream, tenant, recorded_at.day());
         let bytes = line.len() as u64 + 1;
         if self.groups[index].would_overflow(bytes) {
@@ -124,7 +140,8 @@ impl BatchWriter {
         Ok(())
     }
 
-    /// Compresses what still waits and names the objects. Every entry of the plan must have been pushed.
+    /// Compresses what still waits, names the objects and makes them durable. Every entry of the plan must have been
+    /// pushed.
     pub fn finish(mut self) -> Result<StagedBatch> {
         if self.next_seq != self.plan.size() {
             return Err(Error::Invalid(format!(
@@ -144,10 +161,15 @@ impl BatchWriter {
         for group in std::mem::take(&mut self.groups) {
             objects.extend(group.into_objects(&self.plan.id)?);
         }
+        if let Some(encrypting) = &self.encrypting {
+            encrypting.encrypt(&self.plan.id, &mut objects)?;
+        }
         objects.sort_unstable_by(|left, right| left.object.key.cmp(&right.object.key));
         let (objects, files): (Vec<ManifestObject>, Vec<PathBuf>) =
-            objects.into_iter().map(|StagedObject { object, file }| (object, file)).unzip();
-        Ok(StagedBatch::new(self.plan, self.directory, objects, files))
+            objects.into_iter().map(|StagedObject { object, file, .. }| (object, file)).unzip();
+        let staged = StagedBatch::new(self.plan, self.directory, objects, files);
+        staged.mark(self.encrypting.as_ref().map(Encrypting::recipients))?;
+        Ok(staged)
     }
 
     fn group(&mut self, stream: Stream, tenant: &str, day: Day) -> usize {
@@ -174,7 +196,8 @@ impl BatchWriter {
     }
 
     fn store(&mut self, done: Compressed) -> Result<()> {
-        self.groups[done.group].store(done.number, done.member, &self.limits)
+        let recipients = self.encrypting.as_ref().map(Encrypting::recipients);
+        self.groups[done.group].store(done.number, done.member, &self.limits, recipients)
     }
 
     /// Moves waiting lines to files, largest group first, until half of the memory is free: spilling to

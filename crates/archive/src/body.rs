@@ -3,7 +3,7 @@
 //! A member is fetched and inflated whole, which takes half the time of inflating it piece by piece. What it may hold is
 //! bounded first: memory is at most about 33 MiB, a stored member and its lines.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use libdeflater::Decompressor;
 use memchr::memchr_iter;
@@ -11,6 +11,7 @@ use merkle::{Hash, leaf_hash};
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
+use crate::encryption::{Identity, Opened, is_of_the_bytes, open_stream};
 use crate::line::{LINE_BYTES_MAX, LineShape, TimestampText};
 use crate::manifest::ManifestObject;
 use crate::problem::{Problem, Reason};
@@ -22,11 +23,22 @@ const LINES_BYTES_MAX: usize = LINE_BYTES_MAX + 1;
 const STORED_BYTES_MAX: u64 = LINES_BYTES_MAX as u64 + (1 << 20);
 /// CRC-32 and size of the content, at the end of every member (RFC 1952 §2.3.1).
 const FOOTER_BYTES: usize = 8;
+/// What is encrypted is taken from its source in pieces of this size.
+const STORED_BUFFER_BYTES: usize = 64 << 10;
 
 /// Receives the lines of an object in order.
 pub(crate) trait LineSink {
     /// One line, already known to belong to the object, and its leaf hash.
     fn line(&mut self, seq: u64, leaf: Hash, line: &[u8]);
+}
+
+/// How much of a body could be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The stored bytes and every line.
+    Lines,
+    /// The stored bytes alone: they are encrypted, and nothing here opens them.
+    Bytes,
 }
 
 /// Reads a whole stored body and checks it against the manifest. The hash of the stored bytes is always
@@ -36,10 +48,15 @@ pub(crate) trait LineSink {
 pub(crate) fn check_body(
     stored: impl Read,
     object: &ManifestObject,
+    identity: Option<&Identity>,
     sink: &mut impl LineSink,
-) -> io::Result<Result<(), Problem>> {
+) -> io::Result<Result<Depth, Problem>> {
     let mut stored = Hashing { inner: stored, hasher: Sha256::new(), bytes: 0 };
-    let content = check_content(&mut stored, object, sink)?;
+    let content = match identity {
+        _ if !object.is_encrypted() => check_content(&mut stored, object, sink)?.map(|()| Depth::Lines),
+        None => Ok(Depth::Bytes),
+        Some(identity) => check_encrypted(&mut stored, object, identity, sink)?,
+    };
     io::copy(&mut stored, &mut io::sink())?;
     let (found, bytes) = (Digest(stored.hasher.finalize().into()), stored.bytes);
     if found != object.sha256 || bytes != object.bytes {
@@ -68,6 +85,30 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
+fn check_encrypted(
+    stored: &mut impl Read,
+    object: &ManifestObject,
+    identity: &Identity,
+    sink: &mut impl LineSink,
+) -> io::Result<Result<Depth, Problem>> {
+    let damaged = |what: String| {
+        let message = format!("what is encrypted in it cannot be read: {what}");
+        Err(Problem::at(Reason::EntryChanged, object.first_seq, &object.key, message))
+    };
+    let mut plain = match open_stream(identity, BufReader::with_capacity(STORED_BUFFER_BYTES, stored))? {
+        Opened::Plain(plain) => plain,
+        Opened::NotOurs => return Ok(Ok(Depth::Bytes)),
+        Opened::Damaged(what) => return Ok(damaged(what)),
+    };
+    match check_content(&mut plain, object, sink) {
+        Ok(found) => Ok(found.map(|()| Depth::Lines)),
+        // What age says of the bytes is a finding; what the destination says is not.
+        Err(error) if is_of_the_bytes(&error) => Ok(damaged(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+/// The last member ends where the stream ends: of what is encrypted, that end is authentic only once it was read.
 fn check_content(
     stored: &mut impl Read,
     object: &ManifestObject,

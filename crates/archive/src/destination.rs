@@ -23,6 +23,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStore;
 
+use crate::encryption::{Identity, Recipients};
 use crate::error::{Error, Result};
 pub use credentials::Credentials;
 use local::LocalStorage;
@@ -61,6 +62,8 @@ pub struct Destination {
     storage: Arc<dyn Storage>,
     prefix: Arc<str>,
     may_remove: bool,
+    recipients: Option<Recipients>,
+    identity: Option<Identity>,
 }
 
 impl Destination {
@@ -104,7 +107,14 @@ impl Destination {
                 "the prefix `{prefix}` of archive destination {name} must end in `/` and not begin with it"
             )));
         }
-        Ok(Self { name: name.into(), storage, prefix: prefix.into(), may_remove: false })
+        Ok(Self {
+            name: name.into(),
+            storage,
+            prefix: prefix.into(),
+            may_remove: false,
+            recipients: None,
+            identity: None,
+        })
     }
 
     /// Over any object store, under `prefix` (empty, or ending in `/`). Durability of a write is then
@@ -136,6 +146,31 @@ impl Destination {
     #[must_use]
     pub fn for_expiry(self) -> Self {
         Self { may_remove: true, ..self }
+    }
+
+    /// The same with recipients: batches that are written from now on are encrypted to them. All destinations of a
+    /// ledger have the same, because one manifest names the objects of all.
+    #[must_use]
+    pub fn with_recipients(mut self, recipients: Recipients) -> Self {
+        self.recipients = Some(recipients);
+        self
+    }
+
+    /// The same with an identity, which opens the encrypted objects that are read from it.
+    #[must_use]
+    pub fn with_identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// To whom objects are encrypted; `None`: they are not.
+    pub fn recipients(&self) -> Option<&Recipients> {
+        self.recipients.as_ref()
+    }
+
+    /// What opens encrypted objects, if it is known.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The name it was opened under.

@@ -66,6 +66,19 @@ pub enum Error {
         /// What the layer below said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The object is encrypted and cannot be opened here. Whoever has an identity it is encrypted to can.
+    #[error(
+        "{key} in archive destination {destination} is encrypted, and {}: set archive.#.identity_file, or give --identity",
+        if *has_identity { "the identity given does not open it" } else { "no identity was given" }
+    )]
+    Locked {
+        /// The destination's name.
+        destination: String,
+        /// The key, relative to the destination's prefix.
+        key: String,
+        /// Whether an identity was tried.
+        has_identity: bool,
+    },
     /// The local staging directory could not be read or written. Start the batch again.
     #[error("cannot {action} the staging file {}", path.display())]
     Staging {

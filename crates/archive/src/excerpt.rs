@@ -6,7 +6,8 @@ use std::ops::{Range, RangeInclusive};
 use flate2::bufread::GzDecoder;
 
 use crate::body::read_line;
-use crate::destination::{Destination, ObjectReader};
+use crate::destination::Destination;
+use crate::encryption::{Opened, read_range};
 use crate::error::{Error, Result};
 use crate::line::LineShape;
 use crate::manifest::ManifestObject;
@@ -36,30 +37,65 @@ impl ManifestObject {
 /// The lines of an object whose seq is in `wanted`, ascending, with their seq. Only the gzip members that
 /// can hold them are fetched, so the object's SHA-256 cannot be checked here: the caller holds each line's
 /// leaf hash against the tree before it believes it.
+///
+/// Of an encrypted object the chunks around those members are fetched and opened with the destination's identity;
+/// without one that opens it, [`Error::Locked`].
 pub async fn read_lines(
     destination: &Destination,
     object: &ManifestObject,
     wanted: RangeInclusive<u64>,
 ) -> Result<Vec<(u64, Vec<u8>)>> {
     let Some(bytes) = object.member_bytes(&wanted) else { return Ok(Vec::new()) };
-    let reader = open_part(destination, object, bytes).await?;
-    let object = object.clone();
-    tokio::task::spawn_blocking(move || collect(reader, &object, &wanted)).await?
+    let wanted_object = object.clone();
+    with_part(destination, object, bytes, move |part| collect(part, &wanted_object, &wanted)).await
 }
 
-/// A reader over a part of an object's gzip stream; to be read in a blocking thread.
-pub(crate) async fn open_part(
+/// Lets `look` read part of an object's gzip stream, decrypted where it is encrypted, on a blocking thread. The part ends
+/// early where the stream does.
+pub(crate) async fn with_part<Seen: Send + 'static>(
     destination: &Destination,
     object: &ManifestObject,
     bytes: Range<u64>,
-) -> Result<ObjectReader> {
-    match destination.open_reader(&object.key, Some(bytes)).await {
-        Err(Error::NotFound { .. }) => {
-            let message = "the object is not there";
-            Err(Problem::at(Reason::ObjectMissing, object.first_seq, &object.key, message).into())
-        }
-        other => other,
+    look: impl FnOnce(&mut dyn Read) -> Result<Seen> + Send + 'static,
+) -> Result<Seen> {
+    if object.is_encrypted() {
+        let (destination, object) = (destination.clone(), object.clone());
+        let read = move || look(&mut open_encrypted(&destination, &object, &bytes)?);
+        return tokio::task::spawn_blocking(read).await?;
     }
+    let mut reader = match destination.open_reader(&object.key, Some(bytes)).await {
+        Err(Error::NotFound { .. }) => return Err(missing(object)),
+        other => other?,
+    };
+    tokio::task::spawn_blocking(move || look(&mut reader)).await?
+}
+
+/// Blocks on the destination.
+fn open_encrypted(
+    destination: &Destination,
+    object: &ManifestObject,
+    bytes: &Range<u64>,
+) -> Result<impl Read + use<>> {
+    let locked = || Error::Locked {
+        destination: destination.name().to_owned(),
+        key: object.key.clone(),
+        has_identity: destination.identity().is_some(),
+    };
+    let identity = destination.identity().ok_or_else(locked)?;
+    match read_range(identity, destination, &object.key, object.bytes, bytes) {
+        Ok(Opened::Plain(plain)) => Ok(plain),
+        Ok(Opened::NotOurs) => Err(locked()),
+        Ok(Opened::Damaged(what)) => {
+            let message = format!("what is encrypted in it cannot be read: {what}");
+            Err(Problem::at(Reason::EntryChanged, object.first_seq, &object.key, message).into())
+        }
+        Err(Error::NotFound { .. }) => Err(missing(object)),
+        Err(error) => Err(error),
+    }
+}
+
+fn missing(object: &ManifestObject) -> Error {
+    Problem::at(Reason::ObjectMissing, object.first_seq, &object.key, "the object is not there").into()
 }
 
 fn collect(

@@ -8,6 +8,7 @@ use merkle::TileId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::digest::Digest as StoredDigest;
 use crate::error::{Error, Result};
 
 /// A tenant's directory name is never longer than this many bytes.
@@ -21,6 +22,9 @@ pub const LOG_DIRECTORY: &str = "log/";
 
 /// Where the copy of the checkpoints lives.
 pub const LOG_CHECKPOINT_DIRECTORY: &str = "log/checkpoint/";
+
+/// How the key of an encrypted object ends.
+pub const ENCRYPTED_SUFFIX: &str = ".age";
 
 /// How a manifest's key ends.
 pub const MANIFEST_SUFFIX: &str = ".manifest";
@@ -103,9 +107,38 @@ impl From<BatchId> for String {
 /// big-endian `u32`. So a key follows from the manifest's own fields, nothing else can be put under
 /// it, and a retry arrives at the same names. `part` is 1 to 9999, for an object that was split.
 pub fn object_key(batch: &BatchId, stream: Stream, tenant: &str, day: Day, part: Option<u16>) -> String {
-    let day_text = day.to_string();
+    derived_key(batch, stream, tenant, day, part, None)
+}
+
+/// The key of an encrypted object: as [`object_key`], and `.age`; its 16 digits are over one field more, the 64
+/// hexadecimal digits of the SHA-256 of the stored bytes.
+///
+/// Encrypting the same lines again gives other bytes, and nothing in an archive is ever replaced. With the bytes in
+/// the name another attempt at a batch never meets what an earlier one has left.
+pub fn encrypted_object_key(
+    batch: &BatchId,
+    stream: Stream,
+    tenant: &str,
+    day: Day,
+    part: Option<u16>,
+    stored: &StoredDigest,
+) -> String {
+    let mut key = derived_key(batch, stream, tenant, day, part, Some(stored));
+    key.push_str(ENCRYPTED_SUFFIX);
+    key
+}
+
+fn derived_key(
+    batch: &BatchId,
+    stream: Stream,
+    tenant: &str,
+    day: Day,
+    part: Option<u16>,
+    stored: Option<&StoredDigest>,
+) -> String {
+    let (day_text, stored) = (day.to_string(), stored.map(ToString::to_string));
     let mut hasher = Sha256::new();
-    for field in [batch.as_str(), stream.as_str(), tenant, &day_text] {
+    for field in [batch.as_str(), stream.as_str(), tenant, &day_text].into_iter().chain(stored.as_deref()) {
         hasher.update((field.len() as u32).to_be_bytes());
         hasher.update(field.as_bytes());
     }

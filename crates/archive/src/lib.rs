@@ -14,8 +14,8 @@
 //! be brought along.
 //!
 //! Deliberately absent: the store and the engine (what to archive, when, and whether to prune), any way to
-//! overwrite an object, schedules, randomness and the ledger's clock (a plan is handed in), and keys at rest (a
-//! signer is handed in).
+//! overwrite an object, schedules, randomness and the ledger's clock (a plan is handed in; encryption alone draws its
+//! own randomness), and signing keys at rest (a signer is handed in).
 
 mod batch_writer;
 mod body;
@@ -23,6 +23,7 @@ mod body;
 pub mod conformance;
 mod destination;
 mod digest;
+mod encryption;
 mod error;
 mod excerpt;
 mod key;
@@ -44,11 +45,12 @@ pub use destination::{
     StorageErrorKind, StorageResult, Stored, Timeouts,
 };
 pub use digest::Digest;
+pub use encryption::{Identity, RECIPIENTS_MAX, Recipients};
 pub use error::{Error, Result};
 pub use excerpt::read_lines;
 pub use key::{
-    BATCHES_DIRECTORY, BatchId, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX, TENANT_BYTES_MAX,
-    checkpoint_key, object_key, sidecar_key, tenant_name, tile_key,
+    BATCHES_DIRECTORY, BatchId, ENCRYPTED_SUFFIX, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX,
+    TENANT_BYTES_MAX, checkpoint_key, encrypted_object_key, object_key, sidecar_key, tenant_name, tile_key,
 };
 pub use line::LINE_BYTES_MAX;
 pub use log_copy::{list_manifests, publish_manifest, tiles_of_batch, write_log_copy};
@@ -58,5 +60,5 @@ pub use plan::{BatchPlan, ManifestRef};
 pub use problem::{Problem, Reason};
 pub use progress::Progress;
 pub use reread::{ObjectContent, reread};
-pub use staged::StagedBatch;
-pub use verify::{ArchiveReport, VerifyOptions, verify};
+pub use staged::{StagedBatch, copy_objects};
+pub use verify::{ArchiveReport, BatchStates, VerifyOptions, verify};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::key::BatchId;
+use crate::key::{BatchId, ENCRYPTED_SUFFIX, encrypted_object_key, object_key};
 use crate::plan::{BatchPlan, ManifestRef};
 pub use open::ManifestProblem;
 
@@ -45,8 +45,25 @@ pub struct ManifestObject {
     pub bytes_uncompressed: u64,
     /// SHA-256 of the stored bytes.
     pub sha256: Digest,
-    /// Byte offset and first sequence number of each gzip member, in order.
+    /// Byte offset, before any encryption, and first sequence number of each gzip member, in order.
     pub members: Vec<(u64, u64)>,
+}
+
+impl ManifestObject {
+    /// Whether it is stored encrypted, which its key says.
+    pub fn is_encrypted(&self) -> bool {
+        self.key.ends_with(ENCRYPTED_SUFFIX)
+    }
+
+    /// The key that an object of these facts has as part `part` of its group.
+    pub(crate) fn derived_key(&self, batch: &BatchId, part: Option<u16>) -> String {
+        let (stream, tenant, day) = (self.stream, &self.tenant, self.day);
+        if self.is_encrypted() {
+            encrypted_object_key(batch, stream, tenant, day, part, &self.sha256)
+        } else {
+            object_key(batch, stream, tenant, day, part)
+        }
+    }
 }
 
 /// The text of a manifest. Its order of members is the order in the file.

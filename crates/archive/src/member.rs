@@ -1,14 +1,15 @@
 //! Reading one gzip member of an object at once, for searches: fetched by its range, inflated whole, looked at in place.
 
-use std::io::Read as _;
+use std::io::Read;
 use std::ops::RangeInclusive;
 
 use libdeflater::Decompressor;
 
 use crate::destination::Destination;
 use crate::digest::Digest;
+use crate::encryption::is_of_the_bytes;
 use crate::error::Result;
-use crate::excerpt::open_part;
+use crate::excerpt::with_part;
 use crate::line::{LINE_BYTES_MAX, LineShape};
 use crate::manifest::ManifestObject;
 use crate::problem::{Problem, Reason};
@@ -22,7 +23,7 @@ const STORED_BYTES_MAX: u64 = LINES_BYTES_MAX as u64 + (1 << 20);
 /// blocking thread. Holds one member: at most about 33 MiB.
 ///
 /// Checked are the gzip checksum, that the first line is the one the manifest states and the last one is within the
-/// member, and, where the object is this one member, the SHA-256 of the stored bytes. What stands in between is the
+/// member, and, where the object is this one member and not encrypted, the SHA-256 of the stored bytes. What stands in between is the
 /// caller's to hold against the tree before it is believed.
 pub async fn scan_member<Seen: Send + 'static>(
     destination: &Destination,
@@ -39,21 +40,25 @@ pub async fn scan_member<Seen: Send + 'static>(
     if stored_bytes == 0 || stored_bytes > STORED_BYTES_MAX {
         return Err(damaged(format!("gzip member {number} cannot have {stored_bytes} bytes")).into());
     }
-    let reader = open_part(destination, object, start..end).await?;
-    let (object, key) = (object.clone(), object.key.clone());
-    let scanned = tokio::task::spawn_blocking(move || {
+    let (source, scanned) = (destination.clone(), object.clone());
+    let scan = move |part: &mut dyn Read| {
         let mut stored = Vec::with_capacity(stored_bytes as usize);
-        reader.take(stored_bytes + 1).read_to_end(&mut stored)?;
-        Ok::<_, std::io::Error>(inflate(&object, number, &stored).map(|lines| look(&lines)))
-    });
-    let scanned = scanned.await?.map_err(|source| destination.unavailable("read", &key, source))?;
-    Ok(scanned?)
+        match part.take(stored_bytes + 1).read_to_end(&mut stored) {
+            Err(error) if scanned.is_encrypted() && is_of_the_bytes(&error) => {
+                let message = format!("what is encrypted in it cannot be read: {error}");
+                Err(Problem::at(Reason::EntryChanged, scanned.first_seq, &scanned.key, message).into())
+            }
+            Err(error) => Err(source.unavailable("read", &scanned.key, error)),
+            Ok(_) => Ok(look(&inflate(&scanned, number, &stored)?)),
+        }
+    };
+    with_part(destination, object, start..end, scan).await
 }
 
 /// The lines of a member, checked as far as that takes no look at each of them.
 fn inflate(object: &ManifestObject, number: usize, stored: &[u8]) -> Result<Vec<u8>, Problem> {
     let changed = |message: String| Problem::at(Reason::EntryChanged, object.first_seq, &object.key, message);
-    if object.members.len() == 1 && Digest::of(stored) != object.sha256 {
+    if object.members.len() == 1 && !object.is_encrypted() && Digest::of(stored) != object.sha256 {
         let message = "its stored bytes do not have the SHA-256 that its manifest states";
         return Err(Problem::at(Reason::ObjectHashMismatch, object.first_seq, &object.key, message));
     }

@@ -3,7 +3,7 @@
 use event::RESERVED_TENANT;
 use merkle::Hash;
 
-use crate::body::{LineSink, check_body};
+use crate::body::{Depth, LineSink, check_body};
 use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::key::sidecar_key;
@@ -20,13 +20,17 @@ pub struct ObjectContent {
     pub leaves: Vec<(u64, Hash)>,
     /// The lines of the reserved tenant, the ledger's own receipts; empty unless they were asked for.
     pub receipts: Vec<(u64, Vec<u8>)>,
+    /// The object is encrypted and the destination has no identity that opens it: the stored bytes are those of the
+    /// manifest, and no line was read.
+    pub unread: bool,
 }
 
 /// Reads an object and its checksum file from the destination and checks both against the manifest: SHA-256
 /// and size of the stored bytes, every gzip member, every line's seq, stream, tenant and day, the counts
 /// and the bounds. Findings come as [`Error::Corrupt`].
 ///
-/// The leaf hashes that come back are what is stored; the caller compares them with the tree.
+/// The leaf hashes that come back are what is stored; the caller compares them with the tree. Of an encrypted
+/// object without an identity there are none, which [`ObjectContent::unread`] says.
 pub async fn reread(destination: &Destination, object: &ManifestObject) -> Result<ObjectContent> {
     let content = read_object(destination, object, false).await?;
     check_sidecar(destination, object).await?;
@@ -47,13 +51,15 @@ pub(crate) async fn read_object(
         other => other?,
     };
     let with_receipts = with_receipts && object.tenant == RESERVED_TENANT;
-    let wanted = object.clone();
+    let (wanted, identity) = (object.clone(), destination.identity().cloned());
     let outcome = tokio::task::spawn_blocking(move || {
-        let mut content = Collector { content: ObjectContent::default(), with_receipts };
-        check_body(reader, &wanted, &mut content).map(|found| found.map(|()| content.content))
+        let mut sink = Collector { content: ObjectContent::default(), with_receipts };
+        let found = check_body(reader, &wanted, identity.as_ref(), &mut sink)?;
+        Ok(found.map(|depth| ObjectContent { unread: depth == Depth::Bytes, ..sink.content }))
     })
     .await?;
-    let found = outcome.map_err(|source| destination.unavailable("read", &object.key, source))?;
+    let found: Result<_, Problem> =
+        outcome.map_err(|source: std::io::Error| destination.unavailable("read", &object.key, source))?;
     Ok(found?)
 }
 

@@ -1,9 +1,15 @@
 //! A batch whose objects lie compressed in the staging directory, and its upload.
 
+mod copying;
+mod marker;
+
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures::stream::{self, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::batch_writer::{remove_directory, staging};
@@ -15,6 +21,7 @@ use crate::manifest::ManifestObject;
 use crate::plan::BatchPlan;
 use crate::progress::Progress;
 use crate::reread::sidecar_text;
+pub use copying::copy_objects;
 
 /// Objects that are uploaded at once.
 const UPLOADS_MAX: usize = 8;
@@ -26,6 +33,8 @@ const UPLOAD_MEMORY_MIB: u32 = 128;
 pub(crate) struct StagedObject {
     pub(crate) object: ManifestObject,
     pub(crate) file: PathBuf,
+    /// Its number, where its group was split.
+    pub(crate) part: Option<u16>,
 }
 
 /// The objects of a batch, ready to be uploaded.
@@ -71,6 +80,18 @@ impl StagedBatch {
     pub fn remove_staging(self) -> Result<()> {
         remove_directory(&self.directory)
     }
+}
+
+/// The size and the SHA-256 of a file.
+fn digest_of_file(path: &Path) -> io::Result<(u64, Digest)> {
+    let mut file = File::open(path)?;
+    let (mut hasher, mut bytes) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 256 << 10];
+    while let count @ 1.. = file.read(&mut buffer)? {
+        hasher.update(&buffer[..count]);
+        bytes += count as u64;
+    }
+    Ok((bytes, Digest(hasher.finalize().into())))
 }
 
 async fn upload_object(

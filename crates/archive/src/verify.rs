@@ -9,6 +9,7 @@ mod outside;
 mod report;
 mod resume;
 mod run;
+mod states;
 
 use merkle::{CompactRange, KeyRing};
 
@@ -16,6 +17,7 @@ use crate::destination::Destination;
 use crate::error::Result;
 use crate::progress::Progress;
 pub use report::ArchiveReport;
+pub use states::BatchStates;
 
 /// What a verification is asked beyond the archive itself.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,11 @@ pub struct VerifyOptions {
     /// looked for but not read again. If that is not possible here (it is not the end of a batch, or
     /// `checkpoint` is of an earlier size) all is read, and the archive must still contain it.
     pub resume_from: Option<CompactRange>,
+    /// How many entries before `resume_from` were encrypted and not read ([`ArchiveReport::unread`]).
+    pub resumed_unread: u64,
+    /// How the files of the batches that were proven then stood in a listing ([`ArchiveReport::states`]). A batch whose
+    /// files stand otherwise now, or are not in here, is read again, and has to be what its manifest says.
+    pub known_states: Option<BatchStates>,
 }
 
 /// Verifies a whole archive. Findings are in the report; an error means the check itself could not be made

@@ -1,5 +1,6 @@
 //! The archive run, in its fixed order: select, write, re-read, manifest, record, prune.
 
+mod adopting;
 mod batch;
 mod completing;
 mod proving;
@@ -71,6 +72,9 @@ pub struct ArchiveReport {
     pub archived: u64,
     /// Entries read back from every destination and found equal to the tree.
     pub verified: u64,
+    /// Of those, entries whose lines were not read back: they are encrypted, no identity is configured, and the SHA-256
+    /// of what was encrypted was compared.
+    pub unread: u64,
     /// Entries written but not proven.
     pub unverified: u64,
     /// Hot copies deleted.

@@ -120,6 +120,9 @@ impl From<store::Error> for Error {
 
 impl From<archive::Error> for Error {
     fn from(error: archive::Error) -> Self {
+        if let archive::Error::Locked { .. } = error {
+            return Self::new(ErrorKind::Unavailable, error.to_string());
+        }
         Self::with_source(ErrorKind::Unavailable, "the archive could not be used", error)
     }
 }

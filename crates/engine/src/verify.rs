@@ -70,6 +70,10 @@ pub struct VerifyReport {
     pub entries_checked: u64,
     /// Archived entries read and hashed this time, over all destinations.
     pub archived_checked: u64,
+    /// Archived entries that are encrypted and were not read, because no identity is configured: of them the stored bytes
+    /// were compared with the signed manifests, and nothing else.
+    #[serde(default)]
+    pub archived_unread: u64,
     /// When this was.
     pub verified_at: Option<Timestamp>,
     /// When everything was last read and found good.
@@ -143,6 +147,7 @@ pub async fn verify(
         archived_roots: BTreeMap::new(),
         archived: 0,
         archive_damaged: false,
+        archive_unread: false,
         damaged_to: None,
         keys_matched: 0,
         report: VerifyReport { full: options.full, ..VerifyReport::default() },
@@ -185,6 +190,8 @@ struct Run<'a> {
     archived: u64,
     /// An archive has problems of its own: the ledger's entries in it were not all read.
     archive_damaged: bool,
+    /// An archive is encrypted and cannot be opened here: the ledger's entries in it were not all read.
+    archive_unread: bool,
     /// The highest seq of a hot entry that is changed or missing: it may have been the newest statement about a row.
     damaged_to: Option<u64>,
     /// Dedup keys found to be those of hot entries.

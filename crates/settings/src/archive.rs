@@ -35,6 +35,10 @@ pub struct Archive {
     pub expire_credentials_file: Option<PathBuf>,
     /// S3: the lock each object gets.
     pub object_lock: Option<Lock>,
+    /// The age recipients its objects are encrypted to, sorted; empty: they are not encrypted. The same for all archives.
+    pub encrypt_to: Vec<String>,
+    /// The file with the age identity that opens them, absolute if the working directory was.
+    pub identity_file: Option<PathBuf>,
 }
 
 /// Kinds of destinations.
@@ -100,6 +104,8 @@ const APPLIES_TO: &[(&str, &[ArchiveKind])] = &[
     ("project", &[ArchiveKind::Gcs]),
     ("credentials_file", &[ArchiveKind::S3, ArchiveKind::Gcs, ArchiveKind::Azure]),
     ("expire_credentials_file", &[ArchiveKind::S3, ArchiveKind::Gcs, ArchiveKind::Azure]),
+    ("encrypt_to", &[ArchiveKind::File, ArchiveKind::S3, ArchiveKind::Gcs, ArchiveKind::Azure]),
+    ("identity_file", &[ArchiveKind::File, ArchiveKind::S3, ArchiveKind::Gcs, ArchiveKind::Azure]),
     ("object_lock", &[ArchiveKind::S3]),
     ("object_lock_days", &[ArchiveKind::S3]),
 ];
@@ -129,6 +135,11 @@ pub(crate) fn read(
         };
         refuse_foreign(values, index, kind);
         let archive = member(values, index, working_directory, (name.unwrap_or_default(), kind, url));
+        if archives.first().is_some_and(|first| first.encrypt_to != archive.encrypt_to) {
+            let message = "one manifest names the objects of all archives of a ledger, so all are encrypted to the \
+                           same recipients, or none is: give each archive the same encrypt_to";
+            values.refuse(&key("encrypt_to"), message.to_owned());
+        }
         // Two names for one place would count one copy as two confirmations.
         let is_same = |other: &Archive| other.url == archive.url && other.endpoint == archive.endpoint;
         if archives.iter().any(is_same) {
@@ -177,6 +188,8 @@ fn member(
         credentials_file: file(values, "credentials_file"),
         expire_credentials_file: file(values, "expire_credentials_file"),
         object_lock: object_lock(values, index),
+        encrypt_to: values.optional_list(&key("encrypt_to")),
+        identity_file: file(values, "identity_file"),
     }
 }
 

@@ -81,6 +81,11 @@ impl Flat<'_> {
                     self.insert(key, Raw::Other("a list".to_owned()), place);
                 }
             }
+            DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_str()) => {
+                let texts = items.iter().filter_map(|item| item.get_ref().as_str().map(ToOwned::to_owned));
+                let written = self.text.get(value.span()).unwrap_or("a list").to_owned();
+                self.insert(key, Raw::List(texts.collect(), written), place);
+            }
             other => {
                 let raw = raw(other, self.text, value);
                 self.insert(key, raw, place);

@@ -264,6 +264,16 @@ pub(crate) const KEYS: &[Key] = &[
         Rule::Whole { min: 1, max: 36_500 },
         "Days that such a lock lasts, at least.",
     ),
+    key_without_default(
+        "archive.#.encrypt_to",
+        Rule::Recipients,
+        "Who may read the objects, which are then encrypted (age); the same for all destinations of a ledger.",
+    ),
+    key_without_default(
+        "archive.#.identity_file",
+        Rule::File,
+        "File with the age identity that opens them, readable by its owner only; without one the ledger reads nothing it has archived.",
+    ),
 ];
 
 impl Key {
@@ -329,6 +339,7 @@ mod tests {
             | Rule::ArchiveName
             | Rule::ArchiveUrl
             | Rule::Word
+            | Rule::Recipients
             | Rule::Backend => "other",
             Rule::Endpoint => "https://host",
             Rule::OneOf(choices) => choices.last().unwrap(),

@@ -103,6 +103,10 @@ impl std::error::Error for Error {}
 
 /// A refused value as messages show it. What stands before an `@` in a URL is a credential more often than not.
 pub(crate) fn shown(value: &str) -> String {
+    // Where a recipient is asked for, people paste the other half of the key pair.
+    if value.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
+        return "*** (a secret key)".to_owned();
+    }
     let mut text: String = value.chars().take(VALUE_CHARACTERS_MAX).collect();
     if text.len() < value.len() {
         text.push('…');

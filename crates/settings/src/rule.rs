@@ -8,6 +8,9 @@ use event::retention::{DAYS_MAX, HotDays, RetainDays};
 use crate::problem::shown;
 use crate::settings::Backend;
 
+/// What an archive can be encrypted to at most.
+const RECIPIENTS_MAX: usize = 32;
+
 /// A value as it was given.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Raw {
@@ -19,6 +22,8 @@ pub(crate) enum Raw {
     Integer(Option<i64>, String),
     /// A TOML boolean.
     Boolean(bool),
+    /// A TOML list of strings; with it, how it was written.
+    List(Vec<String>, String),
     /// Any other TOML value, as it was written: no key takes one.
     Other(String),
 }
@@ -26,9 +31,11 @@ pub(crate) enum Raw {
 impl fmt::Display for Raw {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) | Self::String(text) | Self::Integer(_, text) | Self::Other(text) => {
-                formatter.write_str(&shown(text))
-            }
+            Self::Text(text)
+            | Self::String(text)
+            | Self::Integer(_, text)
+            | Self::List(_, text)
+            | Self::Other(text) => formatter.write_str(&shown(text)),
             Self::Boolean(value) => write!(formatter, "{value}"),
         }
     }
@@ -46,6 +53,8 @@ pub(crate) enum Value {
     RetainDays(RetainDays),
     /// Minutes after midnight, UTC.
     TimeOfDay(u16),
+    /// Sorted, each once.
+    List(Vec<String>),
 }
 
 /// Which values a key takes.
@@ -73,6 +82,8 @@ pub(crate) enum Rule {
     Endpoint,
     /// A name that somebody else gave, without spaces.
     Word,
+    /// A list of age recipients.
+    Recipients,
 }
 
 impl Rule {
@@ -95,6 +106,7 @@ impl Rule {
             }
             Self::Switch => switch(raw).map(Value::Switch).ok_or_else(refused),
             Self::TimeOfDay => text(raw).and_then(time_of_day).map(Value::TimeOfDay).ok_or_else(refused),
+            Self::Recipients => recipients(raw).map(Value::List).ok_or_else(refused),
             Self::Listen => {
                 let address = text(raw).and_then(|text| text.parse().ok());
                 address.map(Value::Listen).ok_or_else(refused)
@@ -159,6 +171,9 @@ impl Rule {
                 "https:// or http:// and a host, without user name, password and query".to_owned()
             }
             Self::Word => "1 to 2,048 printable ASCII characters without spaces".to_owned(),
+            Self::Recipients => format!(
+                "a list of 1 to {RECIPIENTS_MAX} age recipients (age1…), separated by commas where it is one text"
+            ),
         }
     }
 
@@ -203,6 +218,18 @@ fn whole(raw: &Raw) -> Option<i64> {
         }
         _ => None,
     }
+}
+
+fn recipients(raw: &Raw) -> Option<Vec<String>> {
+    let mut given: Vec<String> = match raw {
+        Raw::List(given, _) => given.clone(),
+        Raw::Text(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+        _ => return None,
+    };
+    given.sort_unstable();
+    given.dedup();
+    let are_recipients = given.iter().all(|text| text.parse::<age::x25519::Recipient>().is_ok());
+    (are_recipients && (1..=RECIPIENTS_MAX).contains(&given.len())).then_some(given)
 }
 
 fn switch(raw: &Raw) -> Option<bool> {

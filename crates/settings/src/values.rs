@@ -85,6 +85,14 @@ impl<'v> Values<'v> {
         }
     }
 
+    /// A list without default; empty where it is not given.
+    pub(crate) fn optional_list(&mut self, name: &str) -> Vec<String> {
+        match self.value(name) {
+            Some(Value::List(list)) => list,
+            _ => Vec::new(),
+        }
+    }
+
     /// A key without default that must be given, because another member of its section was.
     pub(crate) fn required_text(&mut self, name: &str) -> Option<String> {
         if !self.found.contains_key(name) {

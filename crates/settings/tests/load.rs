@@ -292,6 +292,54 @@ fn archives_need_a_name_a_place_and_be_different() {
     assert!(gap.contains("archive.1: there is no archive.0"), "{gap}");
 }
 
+const RECIPIENTS: [&str; 2] = [
+    "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj",
+    "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa",
+];
+
+#[test]
+fn recipients_are_a_list_in_a_file_and_one_text_in_the_environment() {
+    let archive = "[[archive]]\nname = \"a\"\nurl = \"a\"\n";
+    let listed = format!("{archive}encrypt_to = [\"{}\", \"{}\"]\n", RECIPIENTS[0], RECIPIENTS[1]);
+    let mut expected = RECIPIENTS.map(str::to_owned).to_vec();
+    expected.sort();
+    assert_eq!(Given::new().file("strongroom.toml", &listed).loads().archive[0].encrypt_to, expected);
+    let text = format!("{}, {}", RECIPIENTS[1], RECIPIENTS[0]);
+    let given = Given::new().file("strongroom.toml", archive);
+    let given = given.variable("STRONGROOM_ARCHIVE__0__ENCRYPT_TO", &text);
+    let given = given.variable("STRONGROOM_ARCHIVE__0__IDENTITY_FILE", "keys/identity");
+    let loaded = given.loads().archive.remove(0);
+    assert_eq!(loaded.encrypt_to, expected);
+    assert_eq!(loaded.identity_file, Some(given.path("keys/identity")));
+    for wrong in ["\"age1zvkyg\"", "[\"age1zvkyg\"]", "[]", "[1]", "\"\""] {
+        let text = format!("{archive}encrypt_to = {wrong}\n");
+        let error = Given::new().file("strongroom.toml", &text).refuses().to_string();
+        assert!(error.contains("age recipients (age1…)"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn all_archives_of_a_ledger_are_encrypted_to_the_same() {
+    let archive = |name: &str, to: &str| {
+        format!("[[archive]]\nname = \"{name}\"\nurl = \"{name}\"\nencrypt_to = [\"{to}\"]\n")
+    };
+    let both = |to: &str| archive("a", RECIPIENTS[0]) + &archive("b", to);
+    Given::new().file("strongroom.toml", &both(RECIPIENTS[0])).loads();
+    let plain = archive("a", RECIPIENTS[0]) + "[[archive]]\nname = \"b\"\nurl = \"b\"\n";
+    for text in [both(RECIPIENTS[1]), plain] {
+        let error = Given::new().file("strongroom.toml", &text).refuses().to_string();
+        assert!(error.contains("archive.1.encrypt_to: one manifest names the objects"), "{error}");
+    }
+}
+
+#[test]
+fn k5_a_secret_key_in_the_place_of_a_recipient_is_not_repeated() {
+    let secret = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+    let text = format!("[[archive]]\nname = \"a\"\nurl = \"a\"\nencrypt_to = [\"{secret}\"]\n");
+    let error = Given::new().file("strongroom.toml", &text).refuses().to_string();
+    assert!(error.contains("a secret key") && !error.contains("GQ9778"), "{error}");
+}
+
 #[test]
 fn certificate_and_key_come_together_and_are_relative_to_where_the_program_starts() {
     let place = Given::new()

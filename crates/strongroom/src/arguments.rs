@@ -165,6 +165,14 @@ pub(crate) struct VerifyArguments {
     /// The archive must cover at least so many entries
     #[arg(long, value_name = "N", requires = "archive")]
     pub(crate) expect_archived: Option<u64>,
+
+    /// File with the age identity that opens encrypted objects; without it their lines are not checked
+    #[arg(long, value_name = "FILE", requires = "archive")]
+    pub(crate) identity: Option<PathBuf>,
+
+    /// Keep here how far the archive is proven, and go on from there if the file exists
+    #[arg(long, value_name = "FILE", requires = "archive")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// What to do with the archive.

@@ -1,6 +1,8 @@
 //! Opening the destinations that the settings describe.
 
-use archive::{CredentialSource, Destination, DestinationOptions, Encryption, LockMode, ObjectLock};
+use archive::{
+    CredentialSource, Destination, DestinationOptions, Encryption, Identity, LockMode, ObjectLock, Recipients,
+};
 use settings::{Archive, ServerEncryption, Settings};
 
 use crate::failure::Failure;
@@ -23,7 +25,19 @@ fn open_all(
         let message = format!("cannot use the archive {:?} at {}", archive.name, archive.url);
         Failure::caused(message, error)
     };
-    settings.archive.iter().map(|archive| open(archive).map_err(|error| failed(archive, error))).collect()
+    let opened = |archive| open(archive).and_then(|destination| with_encryption(destination, archive));
+    settings.archive.iter().map(|archive| opened(archive).map_err(|error| failed(archive, error))).collect()
+}
+
+/// The destination with what encrypts its objects, and what opens them.
+fn with_encryption(mut destination: Destination, archive: &Archive) -> archive::Result<Destination> {
+    if !archive.encrypt_to.is_empty() {
+        destination = destination.with_recipients(Recipients::parse(&archive.encrypt_to)?);
+    }
+    if let Some(file) = &archive.identity_file {
+        destination = destination.with_identity(Identity::read_file(file)?);
+    }
+    Ok(destination)
 }
 
 /// A destination as the settings describe it.

@@ -10,6 +10,7 @@ use event::{Day, Stream, Timestamp};
 use super::compressor::CompressedMember;
 use super::part::Part;
 use super::{MEMBER_BYTES_MAX, MEMBER_ENTRIES_MAX, StagingLimits, staging};
+use crate::encryption::Recipients;
 use crate::error::{Error, Result};
 use crate::key::{BatchId, object_key};
 use crate::staged::StagedObject;
@@ -144,10 +145,11 @@ impl Group {
         number: u64,
         member: CompressedMember,
         limits: &StagingLimits,
+        recipients: Option<&Recipients>,
     ) -> Result<()> {
         self.early.insert(number, member);
         while let Some(member) = self.early.remove(&self.stored) {
-            if self.parts.last().is_none_or(|part| !part.has_room(&member, limits)) {
+            if self.parts.last().is_none_or(|part| !part.has_room(&member, limits, recipients)) {
                 let file = self.directory.join(format!("{}-{}.gz", self.number, self.parts.len() + 1));
                 self.parts.push(Part::new(file));
             }
@@ -174,7 +176,7 @@ impl Group {
         let objects = self.parts.into_iter().zip(1_u16..).map(|(part, number)| {
             let number = numbered.then_some(number);
             let key = object_key(batch, self.stream, &self.tenant, self.day, number);
-            part.into_object(key, self.stream, &self.tenant, self.day)
+            part.into_object(key, number, self.stream, &self.tenant, self.day)
         });
         Ok(objects.collect())
     }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::StagingLimits;
 use super::compressor::CompressedMember;
 use crate::digest::Digest;
+use crate::encryption::Recipients;
 use crate::manifest::ManifestObject;
 use crate::staged::StagedObject;
 
@@ -44,9 +45,16 @@ impl Part {
     }
 
     /// Whether the member may still go in here. The first one always may.
-    pub(super) fn has_room(&self, member: &CompressedMember, limits: &StagingLimits) -> bool {
+    pub(super) fn has_room(
+        &self,
+        member: &CompressedMember,
+        limits: &StagingLimits,
+        recipients: Option<&Recipients>,
+    ) -> bool {
+        let bytes = self.bytes + member.bytes.len() as u64;
+        let stored = recipients.map_or(bytes, |recipients| recipients.stored_bytes_max(bytes));
         self.members.is_empty()
-            || (self.bytes + member.bytes.len() as u64 <= limits.object_bytes_max
+            || (stored <= limits.object_bytes_max
                 && self.bytes_uncompressed + member.raw.bytes <= limits.object_bytes_uncompressed_max)
     }
 
@@ -62,7 +70,14 @@ impl Part {
         self.last_occurred_at = self.last_occurred_at.max(raw.last_occurred_at);
     }
 
-    pub(super) fn into_object(self, key: String, stream: Stream, tenant: &str, day: Day) -> StagedObject {
+    pub(super) fn into_object(
+        self,
+        key: String,
+        part: Option<u16>,
+        stream: Stream,
+        tenant: &str,
+        day: Day,
+    ) -> StagedObject {
         let object = ManifestObject {
             key,
             stream,
@@ -78,6 +93,6 @@ impl Part {
             sha256: Digest(self.hasher.finalize().into()),
             members: self.members,
         };
-        StagedObject { object, file: self.file }
+        StagedObject { object, file: self.file, part }
     }
 }

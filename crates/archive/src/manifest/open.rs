@@ -4,7 +4,6 @@
 use merkle::{Checkpoint, KeyRing, Note};
 
 use super::{Manifest, ManifestObject};
-use crate::key::object_key;
 use crate::plan::batch_extension;
 use crate::problem::Reason;
 
@@ -117,15 +116,18 @@ impl Manifest {
             (left.stream, left.day) == (right.stream, right.day) && left.tenant == right.tenant
         };
         for group in self.objects.chunk_by(same_group) {
-            for (object, number) in group.iter().zip(1..=PARTS_MAX) {
+            // By their keys the parts of an encrypted group are in the order of their hashes.
+            let mut parts: Vec<&ManifestObject> = group.iter().collect();
+            parts.sort_by_key(|object| object.first_seq);
+            for (object, number) in parts.iter().zip(1..=PARTS_MAX) {
                 let part = (group.len() > 1).then_some(number);
-                let derived = object_key(&self.batch, object.stream, &object.tenant, object.day, part);
+                let derived = object.derived_key(&self.batch, part);
                 if object.key != derived {
                     return Err(refuse(format!("the key of object {} should be {derived}", object.key)));
                 }
                 self.check_object(object)?;
             }
-            if group.len() > usize::from(PARTS_MAX) || !group.is_sorted_by(|a, b| a.last_seq < b.first_seq) {
+            if group.len() > usize::from(PARTS_MAX) || !parts.is_sorted_by(|a, b| a.last_seq < b.first_seq) {
                 return Err(refuse(format!("the parts of {} are not in order", group[0].key)));
             }
         }

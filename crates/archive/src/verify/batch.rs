@@ -41,12 +41,17 @@ fn finding<T>(outcome: Result<T>) -> Result<Result<T, Problem>> {
 pub(super) struct Entries {
     leaves: Vec<(u64, Hash)>,
     receipts: Vec<(u64, Vec<u8>)>,
+    /// Entries in encrypted objects that nothing here opens.
+    unread: u64,
     /// An object could not be read, so the entries it has are known to be missing here.
     incomplete: bool,
 }
 
 impl Entries {
-    pub(super) fn add(&mut self, content: ObjectContent) {
+    pub(super) fn add(&mut self, object: &ManifestObject, content: ObjectContent) {
+        if content.unread {
+            self.unread += object.entries;
+        }
         self.leaves.extend(content.leaves);
         self.receipts.extend(content.receipts);
     }
@@ -55,8 +60,8 @@ impl Entries {
         self.incomplete = true;
     }
 
-    /// The leaves of a batch whose every seq is there exactly once, and its receipts in order. `None` when
-    /// an object was unreadable, which has been reported already.
+    /// The leaves of a batch whose every seq is there exactly once, as far as that could be read, and its receipts in
+    /// order. `None` when an object was unreadable, which has been reported already.
     pub(super) fn in_order(mut self, link: &Link) -> Option<Result<Ordered, Problem>> {
         if self.incomplete {
             return None;
@@ -66,26 +71,31 @@ impl Entries {
         let problem = |reason, seq, what: &str| {
             Some(Err(Problem::at(reason, seq, &link.key, format!("entry {seq} {what} of the batch"))))
         };
+        let mut leaves = Vec::with_capacity(self.leaves.len());
         let mut expected = link.first_seq;
-        for (seq, _) in &self.leaves {
-            if *seq < expected {
-                return problem(Reason::EntryDuplicate, *seq, "is in two objects");
+        for (seq, leaf) in self.leaves {
+            if seq < expected {
+                return problem(Reason::EntryDuplicate, seq, "is in two objects");
             }
-            if *seq > expected {
+            if seq > expected && self.unread < seq - expected {
                 return problem(Reason::EntryMissing, expected, "is in no object");
             }
-            expected += 1;
+            // A manifest states as many entries as its batch has, so what is not here is what was not read.
+            self.unread -= seq - expected;
+            leaves.resize(leaves.len() + (seq - expected) as usize, None);
+            leaves.push(Some(leaf));
+            expected = seq + 1;
         }
-        if expected < link.size {
+        if link.size - expected > self.unread {
             return problem(Reason::EntryMissing, expected, "is in no object");
         }
-        let leaves = self.leaves.into_iter().map(|(_, leaf)| leaf).collect();
+        leaves.resize((link.size - link.first_seq) as usize, None);
         Some(Ok(Ordered { leaves, receipts: self.receipts }))
     }
 }
 
-/// A batch's leaves from its first seq on, and its receipts.
+/// A batch's leaves from its first seq on, `None` for those that could not be read, and its receipts.
 pub(super) struct Ordered {
-    pub(super) leaves: Vec<Hash>,
+    pub(super) leaves: Vec<Option<Hash>>,
     pub(super) receipts: Vec<(u64, Vec<u8>)>,
 }

@@ -20,6 +20,8 @@ pub(super) struct Link {
     pub(super) sha256: Digest,
     pub(super) first_seq: u64,
     pub(super) size: u64,
+    /// Stored bytes of its objects.
+    pub(super) bytes: u64,
     pub(super) root: Hash,
     pub(super) checkpoint: String,
     /// Whether it follows the one before without a gap or a doubt.
@@ -86,6 +88,7 @@ async fn open(
             sha256: Digest::of(&bytes),
             first_seq: manifest.first_seq,
             size: manifest.size(),
+            bytes: manifest.objects.iter().fold(0, |sum: u64, object| sum.saturating_add(object.bytes)),
             root,
             checkpoint: manifest.checkpoint.clone(),
             continues: false,

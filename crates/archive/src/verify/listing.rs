@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use crate::destination::ObjectState;
+
 /// The files of an archive that nothing has accounted for yet.
-pub(super) struct Listing(BTreeMap<String, u64>);
+pub(super) struct Listing(BTreeMap<String, ObjectState>);
 
 impl Listing {
-    pub(super) fn new(files: Vec<(String, u64)>) -> Self {
+    pub(super) fn new(files: Vec<(String, ObjectState)>) -> Self {
         Self(files.into_iter().collect())
     }
 
-    /// Accounts for a file; its size if it is there.
-    pub(super) fn take(&mut self, key: &str) -> Option<u64> {
+    /// Accounts for a file; its state if it is there.
+    pub(super) fn take(&mut self, key: &str) -> Option<ObjectState> {
         self.0.remove(key)
     }
 

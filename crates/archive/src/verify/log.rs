@@ -57,6 +57,46 @@ impl Log {
         self.tiles.compact_range(self.size).map_err(internal)
     }
 
+    /// Fills in the leaves of entries that were not read, because they are encrypted, from the copy's tiles. That the
+    /// tree then leads to the signed root shows the tiles to be the ledger's; what the objects hold it does not show.
+    pub(super) async fn complete(
+        &self,
+        destination: &Destination,
+        link: &Link,
+        leaves: Vec<Option<Hash>>,
+    ) -> Result<Result<Vec<Hash>, Problem>> {
+        if let Some(all) = leaves.iter().copied().collect() {
+            return Ok(Ok(all));
+        }
+        let mut tiles = TileSet::new();
+        let numbers = link.first_seq / TILE_WIDTH..link.size.div_ceil(TILE_WIDTH);
+        let unread = |tile: &TileId| {
+            let first = (tile.number * TILE_WIDTH).max(link.first_seq);
+            let end = ((tile.number + 1) * TILE_WIDTH).min(link.size);
+            let (first, end) = (first - link.first_seq, end - link.first_seq);
+            leaves[first as usize..end as usize].iter().any(Option::is_none)
+        };
+        let needed: Vec<TileId> = numbers.map(|number| TileId { level: 0, number }).filter(unread).collect();
+        let mut found = stream::iter(needed)
+            .map(|tile| async move {
+                let width = width_at(tile, link.size);
+                let key = tile_key(tile, width);
+                let bytes = fetch(destination, &key, TILE_BYTES_MAX).await?;
+                let whole = bytes.filter(|bytes| bytes.len() == usize::from(width) * Hash::LENGTH);
+                Ok::<_, Error>((tile, key, whole))
+            })
+            .buffered(TILES_AT_ONCE);
+        while let Some((tile, key, bytes)) = found.try_next().await? {
+            let inserted = bytes.map(|bytes| tiles.insert_bytes(tile, &bytes).is_ok());
+            if inserted != Some(true) {
+                return Ok(Err(missing_tile(tile, &key)));
+            }
+        }
+        let filled = (link.first_seq..).zip(leaves).map(|(seq, leaf)| leaf.or_else(|| tiles.leaf(seq)));
+        let all: Option<Vec<Hash>> = filled.collect();
+        all.map(Ok).ok_or_else(|| Error::Internal("a tile of the archive has too few hashes".to_owned()))
+    }
+
     /// Appends leaves; gives the tiles that are new or wider.
     pub(super) fn extend(&mut self, leaves: &[Hash]) -> Result<BTreeSet<TileId>> {
         let changed = self.tiles.extend(self.size, leaves).map_err(internal)?;
@@ -197,7 +237,7 @@ fn first_leaf(tile: TileId) -> u64 {
 }
 
 fn missing_tile(tile: TileId, key: &str) -> Problem {
-    Problem::at(Reason::TileMismatch, first_leaf(tile), key, "the tile is missing")
+    Problem::at(Reason::TileMismatch, first_leaf(tile), key, "the tile is missing or not whole")
 }
 
 /// A small file; `None` where there is none. One that is too large is as wrong as an empty one.

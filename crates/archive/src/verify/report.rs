@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use merkle::CompactRange;
 use serde::Serialize;
 
+use super::states::BatchStates;
 use crate::problem::{Problem, Reason};
 
 /// Warnings of one reason that are listed one by one; with the key of another ledger every file is one.
@@ -21,7 +22,7 @@ pub(super) struct Claim {
 /// The result of [`verify`](crate::verify).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ArchiveReport {
-    /// Whether there is no problem. An empty archive is `ok` with `entries: 0`; look at the counts.
+    /// Whether there is no problem and everything was read. An empty archive is `ok` with `entries: 0`; look at the counts.
     pub ok: bool,
     /// Manifests that verified.
     pub batches: u64,
@@ -29,6 +30,10 @@ pub struct ArchiveReport {
     pub objects: u64,
     /// Entries read and hashed.
     pub entries: u64,
+    /// Entries in encrypted objects that could not be opened, for want of an identity: the stored bytes are those that
+    /// the signed manifests state, and what is encrypted in them was not checked. Counts those of an earlier
+    /// verification that this one went on from.
+    pub unread: u64,
     /// Stored bytes of the objects read.
     pub bytes: u64,
     /// Bytes of their lines.
@@ -46,6 +51,9 @@ pub struct ArchiveReport {
     /// What is odd and proves nothing, such as files no manifest names. Of one reason 20 are listed, and the
     /// rest is counted in one more.
     pub warnings: Vec<Problem>,
+    /// How the files of the proven batches stood in the listing that this verification began with.
+    #[serde(skip)]
+    pub states: BatchStates,
     /// The tree's compact range at `covered`, to resume from.
     #[serde(skip)]
     pub range: CompactRange,
@@ -58,6 +66,7 @@ impl ArchiveReport {
             batches: 0,
             objects: 0,
             entries: 0,
+            unread: 0,
             bytes: 0,
             bytes_uncompressed: 0,
             covered: 0,
@@ -66,6 +75,7 @@ impl ArchiveReport {
             complete_up_to: String::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            states: BatchStates::new(),
             range: CompactRange::new(),
         }
     }
@@ -73,8 +83,15 @@ impl ArchiveReport {
     pub(super) fn finished(mut self, claim: &Claim) -> Self {
         // Stable: findings about one entry stay in the order they were made, cause before consequence.
         self.problems.sort_by_key(|problem| problem.seq.unwrap_or(u64::MAX));
-        self.ok = self.problems.is_empty();
+        self.ok = self.problems.is_empty() && self.unread == 0;
         self.complete_up_to = self.sentence(claim);
+        if self.unread > 0 {
+            let unread = format!(
+                "; {} entries are encrypted and were not read: their lines are checked with an identity only",
+                self.unread
+            );
+            self.complete_up_to.push_str(&unread);
+        }
         self.warnings = listed(self.warnings);
         self
     }

@@ -1,11 +1,15 @@
 //! Taking up an earlier verification: what was proven is looked for, not read again.
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
 use super::VerifyOptions;
+use super::batch;
 use super::chain::Link;
 use super::listing::Listing;
 use super::log::{self, Log};
 use super::outside::Outside;
 use super::run::{Run, load_objects};
+use super::states::{BatchStates, Gathering};
 use crate::error::Result;
 use crate::key::{sidecar_key, tile_key};
 use crate::log_copy::tiles_of_batch;
@@ -48,18 +52,24 @@ impl Run<'_> {
                 return Ok(0);
             }
         }
-        for link in &links[..skipped] {
-            self.look_for(link, listing).await?;
-        }
         self.report.resumed_from = size;
+        self.report.unread = options.resumed_unread;
+        for link in &links[..skipped] {
+            self.look_for(link, options.known_states.as_ref(), listing).await?;
+        }
         for outside in self.outside.iter().filter(|outside| outside.size == size) {
             self.report.problems.extend(outside.compare(range.root()));
         }
         Ok(skipped)
     }
 
-    /// That the files of a batch are there, without reading them again.
-    async fn look_for(&mut self, link: &Link, listing: &mut Listing) -> Result<()> {
+    /// That the files of a batch are there, without reading them again unless the listing says that they are others.
+    async fn look_for(
+        &mut self,
+        link: &Link,
+        known: Option<&BatchStates>,
+        listing: &mut Listing,
+    ) -> Result<()> {
         let objects = match load_objects(self.destination, link).await? {
             Ok(objects) => objects,
             Err(problem) => {
@@ -67,23 +77,36 @@ impl Run<'_> {
                 return Ok(());
             }
         };
+        let found_before = self.report.problems.len();
+        let mut gathering = Gathering::default();
         let problems = &mut self.report.problems;
-        for object in objects {
+        for object in &objects {
             let sidecar = sidecar_key(&object.key);
-            match listing.take(&object.key) {
-                None => problems.push(object_missing(&object)),
-                Some(bytes) if bytes != object.bytes => {
-                    let message = format!("{bytes} bytes; the manifest states {}", object.bytes);
+            let (stored, checksum) = (listing.take(&object.key), listing.take(&sidecar));
+            gathering.add(object, stored.as_ref(), checksum.as_ref());
+            match stored {
+                None => problems.push(object_missing(object)),
+                Some(stored) if stored.bytes != object.bytes => {
+                    let message = format!("{} bytes; the manifest states {}", stored.bytes, object.bytes);
                     let (seq, key) = (object.first_seq, &object.key);
                     problems.push(Problem::at(Reason::ObjectHashMismatch, seq, key, message));
                 }
                 Some(_) => {}
             }
-            if listing.take(&sidecar).is_none() {
+            if checksum.is_none() {
                 let (seq, message) = (object.first_seq, "it is not there");
                 problems.push(Problem::at(Reason::SidecarMissing, seq, &sidecar, message));
             }
         }
+        let states = gathering.finish();
+        let is_known = known.is_none_or(|known| states.is_some() && known.get(&link.size) == states.as_ref());
+        if !is_known && self.report.problems.len() == found_before {
+            self.read_again(objects).await?;
+        }
+        if self.report.problems.len() == found_before {
+            self.report.states.extend(states.map(|states| (link.size, states)));
+        }
+        let problems = &mut self.report.problems;
         for (tile, width) in tiles_of_batch(link.first_seq, link.size) {
             let key = tile_key(tile, width);
             if listing.take(&key).is_none() {
@@ -91,6 +114,25 @@ impl Run<'_> {
             }
         }
         problems.extend(log::check_checkpoint(self.destination, self.keys, link, listing).await?);
+        Ok(())
+    }
+}
+
+impl Run<'_> {
+    /// Reads objects that stand in the listing as others than they were: the same bytes may have been put there again.
+    /// The manifest's SHA-256 decides; which entries they hold was proven with it.
+    async fn read_again(&mut self, objects: Vec<ManifestObject>) -> Result<()> {
+        let destination = self.destination;
+        let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let mut reads =
+            stream::iter(objects).map(|object| batch::read(destination, object, false)).buffered(at_once);
+        while let Some(read) = reads.try_next().await? {
+            let unread = self.report.unread;
+            self.count(&read.object, read.content, read.sidecar);
+            // Whether they were unread is told by the earlier verification.
+            self.report.unread = unread;
+        }
+        self.forget_entries();
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use super::listing::Listing;
 use super::log::{self, Log};
 use super::outside::Outside;
 use super::report::{ArchiveReport, Claim};
+use super::states::Gathering;
 use crate::destination::Destination;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -19,6 +20,7 @@ use crate::key::{LOG_DIRECTORY, sidecar_key};
 use crate::manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestObject};
 use crate::problem::{Problem, Reason};
 use crate::progress::Progress;
+use crate::reread::ObjectContent;
 
 /// One thing to do, in order.
 enum Step {
@@ -39,7 +41,7 @@ pub(super) async fn run(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<ArchiveReport> {
-    let mut listing = Listing::new(destination.list("").await?);
+    let mut listing = Listing::new(destination.list_states("").await?);
     let mut run = Run::new(destination, keys, options, progress);
     let chain = chain::load(destination, keys, &mut listing).await?;
     let claim = Claim { manifests: chain.found, size: chain.size() };
@@ -48,6 +50,8 @@ pub(super) async fn run(
 
     let skipped = run.resume(options, &chain.links, &mut listing).await?;
     let links = &chain.links[skipped..];
+    let total = |of: fn(&Link) -> u64| links.iter().map(of).fold(0, u64::saturating_add);
+    progress.total(total(|link| link.size - link.first_seq), total(|link| link.bytes));
     let mut steps = std::pin::pin!(read_ahead(destination, links, progress.wants_receipts()));
     while let Some(done) = steps.try_next().await? {
         match done {
@@ -117,6 +121,8 @@ pub(super) struct Run<'a> {
     pub(super) outside: Vec<Outside>,
     pub(super) log: Log,
     entries: Entries,
+    /// How the files of the batch stand whose objects come in.
+    states: Gathering,
     /// No gap, no doubt and no unreadable object so far: the tree can be continued.
     intact: bool,
 }
@@ -151,26 +157,47 @@ impl<'a> Run<'a> {
             outside,
             log: Log::default(),
             entries: Entries::default(),
+            states: Gathering::default(),
             intact: true,
         }
     }
 
     fn object(&mut self, read: ObjectRead, listing: &mut Listing) {
         let ObjectRead { object, content, sidecar } = read;
-        listing.take(&object.key);
-        listing.take(&sidecar_key(&object.key));
+        let stored = listing.take(&object.key);
+        let checksum = listing.take(&sidecar_key(&object.key));
+        self.states.add(&object, stored.as_ref(), checksum.as_ref());
+        self.count(&object, content, sidecar);
+    }
+
+    /// What reading an object gave.
+    pub(super) fn count(
+        &mut self,
+        object: &ManifestObject,
+        content: Result<ObjectContent, Problem>,
+        sidecar: Option<Problem>,
+    ) {
         self.report.problems.extend(sidecar);
         match content {
             Ok(content) => {
                 self.report.objects += 1;
                 self.report.entries += content.leaves.len() as u64;
                 self.report.bytes += object.bytes;
-                self.report.bytes_uncompressed += object.bytes_uncompressed;
-                self.entries.add(content);
+                if content.unread {
+                    self.report.unread += object.entries;
+                } else {
+                    self.report.bytes_uncompressed += object.bytes_uncompressed;
+                }
+                self.entries.add(object, content);
             }
             Err(problem) => self.gone(problem),
         }
         self.progress.object(object.bytes, object.entries);
+    }
+
+    /// Drops the entries of objects that were read for their bytes alone.
+    pub(super) fn forget_entries(&mut self) {
+        self.entries = Entries::default();
     }
 
     pub(super) fn gone(&mut self, problem: Problem) {
@@ -179,6 +206,7 @@ impl<'a> Run<'a> {
     }
 
     async fn end_batch(&mut self, link: &Link, listing: &mut Listing) -> Result<()> {
+        let states = std::mem::take(&mut self.states).finish();
         let ordered = match std::mem::take(&mut self.entries).in_order(link) {
             Some(Ok(ordered)) => Some(ordered),
             Some(Err(problem)) => {
@@ -194,7 +222,15 @@ impl<'a> Run<'a> {
             self.intact = false;
             return Ok(());
         };
-        let changed = self.log.extend(&ordered.leaves)?;
+        let leaves = match self.log.complete(self.destination, link, ordered.leaves).await? {
+            Ok(leaves) => leaves,
+            Err(problem) => {
+                self.report.problems.push(problem);
+                self.intact = false;
+                return Ok(());
+            }
+        };
+        let changed = self.log.extend(&leaves)?;
         let root = self.log.root_at(link.size)?;
         if root != link.root {
             let message = format!("the entries give the root {root}, the checkpoint states {}", link.root);
@@ -212,10 +248,15 @@ impl<'a> Run<'a> {
         self.log.forget();
         self.report.covered = link.size;
         self.report.range = self.log.range()?;
+        self.report.states.extend(states.map(|states| (link.size, states)));
         for (seq, line) in &ordered.receipts {
             self.progress.receipt(*seq, line);
         }
         self.progress.proven(link.size);
+        if self.report.problems.is_empty() {
+            // Whoever goes on from here does not see what was found before.
+            self.progress.reached(&self.report.range, self.report.unread);
+        }
         Ok(())
     }
 

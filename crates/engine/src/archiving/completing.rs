@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use archive::{
-    BatchPlan, Destination, Manifest, ManifestObject, publish_manifest, tiles_of_batch, write_log_copy,
+    BatchPlan, Destination, Manifest, ManifestObject, copy_objects, publish_manifest, tiles_of_batch,
+    write_log_copy,
 };
 use merkle::{Hash, TILE_WIDTH, TileId, TileSet};
 use serde_json::json;
 use store::{Row, RowChange, Table};
 
 use super::ArchiveReport;
+use super::adopting::Published;
 use super::batch::{BatchRow, Completed};
 use crate::actor::Actor;
 use crate::cold::object_row_key;
@@ -30,29 +32,59 @@ impl Engine {
         let plan = row.plan.clone();
         let tiles = self.tiles_for(&plan).await?;
         self.check_tiles(&plan, &tiles).await?;
-        let (staged, terms) = self.stage(&plan, &tiles, progress).await?;
         report.batch = Some(plan.id.to_string());
-        for destination in &self.ledger().inner.destinations {
-            progress.begin("writing", Some(plan.entries()));
-            staged.upload(destination, &UploadProgress(progress)).await?;
-            progress.end();
-        }
+        let published = self.published_manifest(&plan, &tiles).await?;
+        let (objects, terms) = self.write(&plan, published.as_ref(), &tiles, progress).await?;
         report.archived += plan.entries();
         report.unverified += plan.entries();
         for destination in &self.ledger().inner.destinations {
-            self.prove(destination, &plan, &staged.objects, &tiles, progress).await?;
+            let unread = self.prove(destination, &plan, &objects, &tiles, progress).await?;
+            report.unread = report.unread.max(unread);
         }
         report.unverified -= plan.entries();
         report.verified += plan.entries();
         progress.begin("publishing", None);
-        let completed = self.publish(&plan, &staged.objects, &tiles).await?;
+        let completed = self.publish(&plan, &objects, published, &tiles).await?;
         progress.end();
         report.batches += 1;
         report.bytes += completed.bytes;
         report.bytes_uncompressed += completed.bytes_uncompressed;
-        let row = self.record(row, completed, &staged.objects, &terms, actor).await?;
-        staged.remove_staging()?;
+        let row = self.record(row, completed, &objects, &terms, actor).await?;
+        self.remove_staged(&plan)?;
         self.prune_batch(&row, actor, progress, report).await
+    }
+
+    /// Brings the batch's objects to every destination: those that a published manifest names, or those that are staged,
+    /// now or by an earlier attempt.
+    async fn write(
+        &self,
+        plan: &BatchPlan,
+        published: Option<&Published>,
+        tiles: &TileSet,
+        progress: &dyn Progress,
+    ) -> Result<(Vec<ManifestObject>, BatchTerms)> {
+        let destinations = &self.ledger().inner.destinations;
+        let staged = self.resume_staged(plan, published).await?;
+        let (staged, terms) = match (staged, published) {
+            (None, Some(published)) => {
+                let objects = &published.manifest.objects;
+                for destination in destinations {
+                    progress.begin("copying", Some(plan.entries()));
+                    let (staging, told) = (&self.inner.staging, UploadProgress(progress));
+                    copy_objects(plan, objects, destinations, destination, staging, &told).await?;
+                    progress.end();
+                }
+                return Ok((objects.clone(), self.terms_of(plan, tiles, progress).await?));
+            }
+            (Some(staged), _) => (staged, self.terms_of(plan, tiles, progress).await?),
+            (None, None) => self.stage(plan, tiles, progress).await?,
+        };
+        for destination in destinations {
+            progress.begin("writing", Some(plan.entries()));
+            staged.upload(destination, &UploadProgress(progress)).await?;
+            progress.end();
+        }
+        Ok((staged.objects, terms))
     }
 
     /// The leaf hashes of the range and what the log copy and the root need: 32 bytes an entry.
@@ -94,26 +126,34 @@ impl Engine {
         })
     }
 
-    /// Tiles, checkpoint and, last, the manifest, at every destination.
+    /// Tiles, checkpoint and, last, the manifest, at every destination: the one that is there at any of them, or a new
+    /// one.
     async fn publish(
         &self,
         plan: &BatchPlan,
         objects: &[ManifestObject],
+        published: Option<Published>,
         tiles: &TileSet,
     ) -> Result<Completed> {
         let checkpoint = plan.checkpoint(tiles.root(plan.size())?);
         let unsigned =
             |error| Error::with_source(ErrorKind::Internal, "the batch could not be signed", error);
-        let note = checkpoint.sign(&self.inner.signer).map_err(unsigned)?;
+        let (checkpoint_note, note) = match published {
+            Some(published) => (published.manifest.checkpoint, published.note),
+            None => {
+                let checkpoint_note = checkpoint.sign(&self.inner.signer).map_err(unsigned)?;
+                let manifest =
+                    Manifest::new(plan, objects.to_vec(), checkpoint_note.clone(), BTreeMap::new());
+                (checkpoint_note, manifest.sign(&self.inner.signer)?)
+            }
+        };
         let copy = copy_of_tiles(plan, tiles)?;
-        let manifest = Manifest::new(plan, objects.to_vec(), note.clone(), BTreeMap::new());
-        let signed = manifest.sign(&self.inner.signer)?;
-        let mut published = None;
+        let mut manifest = None;
         for destination in &self.ledger().inner.destinations {
-            write_log_copy(destination, &copy, &checkpoint, &note).await?;
-            published = Some(publish_manifest(destination, &signed, &self.ledger().inner.keys).await?);
+            write_log_copy(destination, &copy, &checkpoint, &checkpoint_note).await?;
+            manifest = Some(publish_manifest(destination, &note, &self.ledger().inner.keys).await?);
         }
-        let manifest = published
+        let manifest = manifest
             .ok_or_else(|| Error::new(ErrorKind::Internal, "no destination has the batch's manifest"))?;
         Ok(Completed {
             archived_at: self.ledger().inner.clock.now(),

@@ -1,11 +1,12 @@
 //! The hot entries of a batch, checked and compressed into the staging directory.
 
-use archive::{BatchPlan, BatchWriter, StagedBatch, StagingLimits};
+use archive::{BatchPlan, BatchWriter, Destination, Recipients, StagedBatch, StagingLimits};
 use event::EntryFields;
 use merkle::TileSet;
 use store::Entry;
 use tokio::sync::mpsc;
 
+use super::adopting::Published;
 use crate::cold::term_rows::BatchTerms;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,18 +24,19 @@ impl Engine {
     ) -> Result<(StagedBatch, BatchTerms)> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (plan_of_writer, directory) = (plan.clone(), self.inner.staging.clone());
+        let recipients = self.recipients()?.cloned();
         // A short queue: reading is ahead of compressing by a few chunks, not by the whole batch.
         let (chunks, mut queued) = mpsc::channel::<Vec<Entry>>(2);
         let writing = tokio::task::spawn_blocking(move || -> Result<_> {
             let limits = StagingLimits::default();
             let mut writer = BatchWriter::create(plan_of_writer, &directory, limits, threads)?;
             let mut terms = BatchTerms::default();
+            if let Some(recipients) = recipients {
+                writer = writer.encrypt_to(recipients);
+            }
             while let Some(entries) = queued.blocking_recv() {
                 for Entry { seq, line } in &entries {
-                    let fields = EntryFields::of_written(line).map_err(|error| {
-                        let message = format!("entry-changed: the line of entry {seq} cannot be read");
-                        Error::with_source(ErrorKind::Corrupt, message, error)
-                    })?;
+                    let fields = fields_of(*seq, line)?;
                     let (recorded, occurred) = (fields.recorded_at, fields.occurred_at);
                     writer.push(*seq, fields.stream, &fields.tenant, recorded, occurred, line)?;
                     terms.push(&fields, line.len());
@@ -56,6 +58,80 @@ impl Engine {
             let _ = std::fs::remove_dir_all(self.inner.staging.join(plan.id.as_str()));
         }
         staged
+    }
+
+    /// What an earlier attempt at this plan has staged, whole and as it was; of a batch whose manifest is published, only
+    /// if that names the same objects.
+    pub(super) async fn resume_staged(
+        &self,
+        plan: &BatchPlan,
+        published: Option<&Published>,
+    ) -> Result<Option<StagedBatch>> {
+        let recipients = self.recipients()?.cloned();
+        let (wanted, directory) = (plan.clone(), self.inner.staging.clone());
+        let resumed = move || StagedBatch::resume(&wanted, &directory, recipients.as_ref());
+        let staged = tokio::task::spawn_blocking(resumed)
+            .await
+            .map_err(|error| Error::with_source(ErrorKind::Internal, "staging was interrupted", error))?;
+        let fits = |staged: &StagedBatch| {
+            published.is_none_or(|published| published.manifest.objects == staged.objects)
+        };
+        let staged = staged.filter(fits);
+        if let Some(staged) = &staged {
+            tracing::info!(batch = %plan.id, objects = staged.objects.len(), "audit_archive_staging_resumed");
+        }
+        Ok(staged)
+    }
+
+    /// The terms of a batch that was staged by an earlier attempt: its entries are hot still.
+    pub(super) async fn terms_of(
+        &self,
+        plan: &BatchPlan,
+        tiles: &TileSet,
+        progress: &dyn Progress,
+    ) -> Result<BatchTerms> {
+        let (chunks, mut queued) = mpsc::channel::<Vec<Entry>>(2);
+        let collecting = tokio::task::spawn_blocking(move || -> Result<_> {
+            let mut terms = BatchTerms::default();
+            while let Some(entries) = queued.blocking_recv() {
+                for Entry { seq, line } in &entries {
+                    terms.push(&fields_of(*seq, line)?, line.len());
+                }
+            }
+            Ok(terms.finish())
+        });
+        progress.begin("indexing", Some(plan.entries()));
+        let read = self.read_range(plan, tiles, &chunks, progress).await;
+        drop(chunks);
+        let terms = collecting
+            .await
+            .map_err(|error| Error::with_source(ErrorKind::Internal, "indexing was interrupted", error))?;
+        progress.end();
+        read.and(terms)
+    }
+
+    /// Removes what is staged of a batch that is recorded.
+    pub(super) fn remove_staged(&self, plan: &BatchPlan) -> Result<()> {
+        let directory = self.inner.staging.join(plan.id.as_str());
+        match std::fs::remove_dir_all(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let message = format!("cannot clear the staging directory {}", directory.display());
+                Err(Error::with_source(ErrorKind::Unavailable, message, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// To whom objects are encrypted. One manifest names the objects of all destinations, so it is one answer.
+    fn recipients(&self) -> Result<Option<&Recipients>> {
+        let mut all = self.ledger().inner.destinations.iter().map(Destination::recipients);
+        let first = all.next().flatten();
+        if all.all(|other| other == first) {
+            return Ok(first);
+        }
+        let message = "the archive destinations are to be encrypted to different recipients: \
+                       give all of them the same archive.#.encrypt_to";
+        Err(Error::new(ErrorKind::Invalid, message))
     }
 
     async fn read_range(
@@ -93,4 +169,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+fn fields_of(seq: u64, line: &[u8]) -> Result<EntryFields<'_>> {
+    EntryFields::of_written(line).map_err(|error| {
+        let message = format!("entry-changed: the line of entry {seq} cannot be read");
+        Error::with_source(ErrorKind::Corrupt, message, error)
+    })
 }

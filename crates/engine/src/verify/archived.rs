@@ -66,13 +66,20 @@ impl Run<'_> {
     ) -> Result<u64> {
         let resume_from = self.resume_point(rows, earlier).await?;
         let resumed = resume_from.as_ref().map_or(0, merkle::CompactRange::size);
-        let options = archive::VerifyOptions { checkpoint: None, expect_archived: expected, resume_from };
+        let options = archive::VerifyOptions {
+            expect_archived: expected,
+            resume_from,
+            ..archive::VerifyOptions::default()
+        };
         let receipts = Receipts { progress: self.progress, lines: Mutex::new(Vec::new()) };
         let total = expected.unwrap_or(0).saturating_sub(resumed);
         self.progress.begin(&format!("archive {}", destination.name()), Some(total));
         let report = archive::verify(destination, &self.keys, &options, &receipts).await?;
         self.progress.end();
         self.report.archived_checked += report.entries;
+        let unread = report.unread + if report.resumed_from > 0 { earlier.archived_unread } else { 0 };
+        self.report.archived_unread = self.report.archived_unread.max(unread);
+        self.archive_unread |= report.unread > 0;
         // A batch in the making has its checkpoint before its manifest.
         let in_the_making = rows.batches.iter().find(|row| !row.is_complete());
         let checkpoint_in_the_making = in_the_making.map(|row| checkpoint_key(row.plan.size()));
@@ -124,6 +131,11 @@ impl Run<'_> {
     ) -> Result<Option<merkle::CompactRange>> {
         let proven = earlier.highest_archived_seq.filter(|_| earlier.ok && !self.options.full);
         let Some(proven) = proven else { return Ok(None) };
+        let has_identity = self.subject.destinations.iter().any(|found| found.identity().is_some());
+        if earlier.archived_unread > 0 && has_identity {
+            // What could not be read then can be read now.
+            return Ok(None);
+        }
         let size = proven + 1;
         if !rows.batches.iter().any(|row| row.is_complete() && row.plan.size() == size) {
             return Ok(None);
@@ -173,6 +185,7 @@ impl Run<'_> {
                     Err(archive::Error::Corrupt(problem)) => {
                         self.findings.problem(problem.reason.as_str(), problem.seq, problem.to_string());
                     }
+                    Err(archive::Error::Locked { .. }) => self.archive_unread = true,
                     Err(error) => return Err(error.into()),
                 }
             }

@@ -163,9 +163,14 @@ impl Run<'_> {
     pub(super) fn check_state(&mut self, rows: &Rows) {
         self.check_identity(rows);
         self.check_object_batches(rows);
-        if self.archive_damaged {
+        if self.archive_damaged || self.archive_unread {
             // The newest statement about a row may be in what could not be read.
-            let message = "control rows were not compared with their entries, because an archive is damaged";
+            let message = if self.archive_damaged {
+                "control rows were not compared with their entries, because an archive is damaged"
+            } else {
+                "control rows were not compared with their entries: these are archived encrypted, and no identity is \
+                 configured"
+            };
             self.findings.warning("state-unchecked", None, message);
             return;
         }

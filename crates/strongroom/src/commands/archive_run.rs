@@ -77,6 +77,13 @@ took        {:.1} s
     if let Some(batch) = &report.batch {
         let _ = writeln!(text, "batch       {batch}");
     }
+    if report.unread > 0 {
+        let _ = writeln!(
+            text,
+            "{} compared by SHA-256 as encrypted and not read back: there is no identity",
+            counted(report.unread, "entry was", "entries were")
+        );
+    }
     if report.unverified > 0 {
         let _ = writeln!(
             text,

@@ -72,7 +72,7 @@ signed up to            {}
 oldest hot entry        {}
 newest archived entry   {}
 hot entries checked     {}
-archived checked        {}
+archived checked        {}{}
 last full verification  {}
 ",
         grouped(report.tree_size),
@@ -81,6 +81,10 @@ last full verification  {}
         number(report.highest_archived_seq),
         grouped(report.entries_checked),
         grouped(report.archived_checked),
+        match report.archived_unread {
+            0 => String::new(),
+            unread => format!(" ({} more are encrypted and were not read)", grouped(unread)),
+        },
         report.last_full_verified_at.map_or_else(|| "never".to_owned(), |time| time.to_string()),
     );
     for warning in &report.warnings {
