@@ -101,8 +101,10 @@ impl Engine {
         let change = RowChange::Put(Table::Pruned, Row { key: format!("{:020}", range.start), body });
         let details = json!({ "ranges": row.ranges, "entries": range.end - range.start });
         let prune = Prune { ranges: vec![range], hold_version, segments };
-        self.state_change("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune))
+        let (first_seq, last_seq) = (row.ranges[0][0], row.ranges[0][1]);
+        self.change_of_run("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune))
             .await?;
+        tracing::info!(batch, first_seq, last_seq, "audit_archive_pruned");
         Ok(())
     }
 

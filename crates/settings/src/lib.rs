@@ -27,6 +27,6 @@ pub use problem::{Error, Place, Problem};
 pub use reference::{initial_file, reference_page};
 pub use serve::{Log, LogFormat, LogLevel, Metrics, Tls};
 pub use settings::{
-    Archive, Backend, Ledger, Limits, Operations, Retention, Search, Server, Settings, Store, StreamSettings,
-    Streams,
+    Archive, Backend, Ledger, Limits, Operations, Retention, RunSchedule, Search, Server, Settings, Store,
+    StreamSettings, Streams,
 };

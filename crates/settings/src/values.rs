@@ -64,6 +64,19 @@ impl<'v> Values<'v> {
         }
     }
 
+    /// A number without default.
+    pub(crate) fn optional_whole(&mut self, name: &str) -> Option<u64> {
+        match self.value(name) {
+            Some(Value::Whole(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Whether anybody gave it, also where it has a default.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.found.contains_key(name)
+    }
+
     /// A key without default that must be given, because another member of its section was.
     pub(crate) fn required_text(&mut self, name: &str) -> Option<String> {
         if !self.found.contains_key(name) {

@@ -32,14 +32,19 @@ impl Engine {
         let staged = self.stage(&plan, &tiles, progress).await?;
         report.batch = Some(plan.id.to_string());
         for destination in &self.ledger().inner.destinations {
+            self.may_go_on().await?;
             progress.begin("writing", Some(plan.entries()));
             staged.upload(destination, &UploadProgress(progress)).await?;
             progress.end();
+            let (batch, to) = (plan.id.as_str(), destination.name());
+            tracing::info!(batch, destination = to, entries = plan.entries(), "audit_archive_written");
         }
         report.archived += plan.entries();
         report.unverified += plan.entries();
         for destination in &self.ledger().inner.destinations {
             self.prove(destination, &plan, &staged.objects, &tiles, progress).await?;
+            let (batch, at) = (plan.id.as_str(), destination.name());
+            tracing::info!(batch, destination = at, entries = plan.entries(), "audit_archive_verified");
         }
         report.unverified -= plan.entries();
         report.verified += plan.entries();
@@ -107,7 +112,9 @@ impl Engine {
         let signed = manifest.sign(&self.inner.signer)?;
         let mut published = None;
         for destination in &self.ledger().inner.destinations {
+            self.may_go_on().await?;
             write_log_copy(destination, &copy, &checkpoint, &note).await?;
+            self.may_go_on().await?;
             published = Some(publish_manifest(destination, &signed, &self.ledger().inner.keys).await?);
         }
         let manifest = published
@@ -148,7 +155,8 @@ impl Engine {
             })?;
             changes.push(RowChange::Put(Table::Object, Row { key: object_row_key(&id, &object.key), body }));
         }
-        self.state_change("archive.batch.completed", actor, ("batch", &id), details, changes, None).await?;
+        self.change_of_run("archive.batch.completed", actor, ("batch", &id), details, changes, None).await?;
+        tracing::info!(batch = id, objects = objects.len(), "audit_archive_recorded");
         Ok(row)
     }
 }

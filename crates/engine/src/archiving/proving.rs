@@ -23,10 +23,10 @@ impl Engine {
         tiles: &TileSet,
         progress: &dyn Progress,
     ) -> Result<()> {
-        let wrong = |reason: &str, seq: u64| {
+        let wrong = |reason: &str, seq: u64, key: Option<&str>| {
             let message =
                 format!("{reason}: entry {seq} in the copy at {} is not the tree's", destination.name());
-            Error::new(ErrorKind::Corrupt, message)
+            Error::new(ErrorKind::Corrupt, message).at_destination(destination.name(), key)
         };
         progress.begin("proving", Some(plan.entries()));
         let mut proven = vec![false; plan.entries() as usize];
@@ -40,15 +40,15 @@ impl Engine {
                 let slot = seq.checked_sub(plan.first_seq).and_then(|offset| proven.get_mut(offset as usize));
                 match slot {
                     Some(proven) if !*proven && tiles.leaf(seq) == Some(leaf) => *proven = true,
-                    Some(true) => return Err(wrong("entry-duplicate", seq)),
-                    _ => return Err(wrong("entry-changed", seq)),
+                    Some(true) => return Err(wrong("entry-duplicate", seq, Some(&object.key))),
+                    _ => return Err(wrong("entry-changed", seq, Some(&object.key))),
                 }
             }
             progress.advance(object.entries);
         }
         progress.end();
         match proven.iter().position(|proven| !proven) {
-            Some(offset) => Err(wrong("entry-missing", plan.first_seq + offset as u64)),
+            Some(offset) => Err(wrong("entry-missing", plan.first_seq + offset as u64, None)),
             None => Ok(()),
         }
     }
