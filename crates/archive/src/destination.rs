@@ -148,6 +148,11 @@ impl Destination {
         self.storage.kind()
     }
 
+    /// The place that keeps its objects, to build another destination on.
+    pub fn storage(&self) -> Arc<dyn Storage> {
+        Arc::clone(&self.storage)
+    }
+
     /// Whether it keeps nothing.
     pub fn is_null(&self) -> bool {
         self.kind() == Kind::Null

@@ -27,6 +27,7 @@ mod key;
 mod line;
 mod log_copy;
 mod manifest;
+mod orphans;
 mod plan;
 mod problem;
 mod progress;
@@ -50,6 +51,7 @@ pub use key::{
 pub use line::LINE_BYTES_MAX;
 pub use log_copy::{list_manifests, publish_manifest, tiles_of_batch, write_log_copy};
 pub use manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestObject, ManifestProblem};
+pub use orphans::{Orphan, orphans};
 pub use plan::{BatchPlan, ManifestRef};
 pub use problem::{Problem, Reason};
 pub use progress::Progress;

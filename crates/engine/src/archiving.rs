@@ -4,6 +4,7 @@ mod batch;
 mod completing;
 mod inspection;
 mod last_run;
+mod orphans;
 mod proving;
 mod run;
 mod select;
@@ -17,6 +18,7 @@ pub(crate) use batch::BatchRow;
 pub use batch::BatchSummary;
 pub use inspection::{BatchDetail, ManifestState};
 pub use last_run::{DestinationError, DestinationState, LastRun, RunResult};
+pub use orphans::OrphanedObject;
 pub use under_way::RunUnderWay;
 pub(crate) use under_way::{ARCHIVE_LEASE_KEY, RunState};
 

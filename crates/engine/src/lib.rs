@@ -41,7 +41,7 @@ mod verify;
 pub use actor::Actor;
 pub use archiving::{
     ArchiveReport, ArchiveRun, BatchDetail, BatchSummary, DestinationError, DestinationState, LastRun,
-    ManifestState, RunResult, RunUnderWay, Window,
+    ManifestState, OrphanedObject, RunResult, RunUnderWay, Window,
 };
 pub use checkpointer::{CheckpointFile, LastCheckpoint, SignedCheckpoint};
 pub use clock::{Clock, SystemClock};

@@ -9,7 +9,7 @@ use engine::{
     Progress, RunResult, RunSchedule, Window,
 };
 use event::{Completion, EntryFields, Filter, HotDays, Limits, Operation};
-use store::{Store, Table};
+use store::Table;
 use testkit::{Fixture, Rows, check, event_json};
 
 const HOUR_MICROS: i64 = 3_600 * 1_000_000;
