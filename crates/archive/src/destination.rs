@@ -193,7 +193,7 @@ impl Destination {
         self.storage.local_root()
     }
 
-    /// The place itself, where keys begin with the prefix.
+    /// The place itself, where keys begin with the prefix: to build another destination on.
     pub fn storage(&self) -> &Arc<dyn Storage> {
         &self.storage
     }

@@ -72,6 +72,14 @@ impl BatchId {
         &self.0[8..16]
     }
 
+    /// Whether a key may be of one of its objects: its file name begins with the batch's time of day. Another batch
+    /// of the same second of a day is taken for it.
+    pub(crate) fn may_own(&self, key: &str) -> bool {
+        let name = key.rsplit('/').next().unwrap_or(key);
+        // `DDTHHMMSSZ-…`: the entries' day comes before the batch's time.
+        name.get(2..10) == Some(self.time()) && name.get(10..11) == Some("-")
+    }
+
     /// `batches/2026/04/22T023015Z-<16 hex>.manifest`.
     pub fn manifest_key(&self) -> String {
         let (year, month, day) = (&self.0[0..4], &self.0[4..6], &self.0[6..8]);

@@ -3,21 +3,25 @@
 mod adopting;
 mod batch;
 mod completing;
+mod inspection;
+mod last_run;
+mod orphans;
 mod proving;
 mod run;
 mod select;
 mod staging;
+mod under_way;
 
 use event::{HotDays, Timestamp};
-use serde::Serialize;
-
-use crate::actor::Actor;
-use crate::engine::Engine;
-use crate::error::Result;
-use crate::progress::Progress;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use batch::BatchRow;
 pub use batch::BatchSummary;
+pub use inspection::{BatchDetail, ManifestState};
+pub use last_run::{DestinationError, DestinationState, LastRun, RunResult};
+pub use orphans::OrphanedObject;
+pub use under_way::RunUnderWay;
+pub(crate) use under_way::{ARCHIVE_LEASE_KEY, RunState};
 
 /// Which entries are old enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,24 +47,9 @@ pub struct ArchiveRun {
     pub forced: bool,
 }
 
-impl Engine {
-    /// Archives what is past the window, proves the copies, and prunes the hot ones. One run at a time.
-    pub async fn archive_run(
-        &self,
-        run: &ArchiveRun,
-        actor: &Actor,
-        progress: &dyn Progress,
-    ) -> Result<ArchiveReport> {
-        let outcome = self.archive_once(run, actor, progress).await;
-        if !run.dry_run {
-            self.ledger().inner.gauges.archive_ran(&outcome);
-        }
-        outcome
-    }
-}
-
 /// What a run did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ArchiveReport {
     /// Whether all that was to be done is done.
     pub ok: bool,
@@ -95,4 +84,11 @@ pub struct ArchiveReport {
     pub duration_ms: u64,
     /// Whether nothing was changed on purpose.
     pub dry_run: bool,
+}
+
+impl ArchiveReport {
+    /// Whether there is anything to tell of a run.
+    fn began(&self) -> bool {
+        self.considered > 0 || self.pruned > 0
+    }
 }

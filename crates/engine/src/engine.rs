@@ -15,12 +15,14 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::actor::Actor;
+use crate::archiving::RunState;
 use crate::attestation::{Statement, event_for};
 use crate::checkpointer::{Checkpointer, LastCheckpoint, SignedCheckpoint};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gauges::Share;
 use crate::identity::{IDENTITY_KEY, Identity};
+use crate::lease::process_name;
 use crate::ledger::Ledger;
 use crate::operations::OperationLocks;
 use crate::plan::{Keyed, Placed, PlanHead, Work, plan};
@@ -73,10 +75,13 @@ pub(crate) struct EngineInner {
     pub(crate) checkpointer: Arc<Checkpointer>,
     pub(crate) signer: Arc<NoteSigner>,
     pub(crate) staging: PathBuf,
-    /// Held by the archive run under way.
+    /// What this process is called in leases.
+    pub(crate) process: String,
+    /// Held by the archive run under way, and by a verification.
     pub(crate) archiving: tokio::sync::Mutex<()>,
     /// Dedup keys of pruned entries below this seq are gone. Only what this process knows: it begins at 0.
     pub(crate) keys_expired_below: AtomicU64,
+    pub(crate) run: RunState,
     /// Held while a token is revoked: whether it is the last of its kind is read before it is written.
     pub(crate) revoking: tokio::sync::Mutex<()>,
     /// Sealing a segment and pruning it exclude each other: both decide whether its index is wanted.
@@ -176,8 +181,10 @@ impl Engine {
             checkpointer,
             signer: parts.signer,
             staging: parts.staging,
+            process: process_name(rand::random()),
             archiving: tokio::sync::Mutex::new(()),
             keys_expired_below: AtomicU64::new(0),
+            run: RunState::default(),
             revoking: tokio::sync::Mutex::new(()),
             segment_changes,
             operations: OperationLocks::default(),

@@ -44,12 +44,22 @@ pub struct Error {
     message: String,
     violations: Vec<Violation>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    place: Option<Box<Place>>,
+}
+
+/// Where in an archive something went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The destination's name.
+    pub(crate) destination: String,
+    /// The object, where it was about one.
+    pub(crate) object: Option<String>,
 }
 
 impl Error {
     /// An error without a deeper cause.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), violations: Vec::new(), source: None }
+        Self { kind, message: message.into(), violations: Vec::new(), source: None, place: None }
     }
 
     /// An error with its cause, which the edge prints once.
@@ -70,6 +80,33 @@ impl Error {
     pub(crate) fn without_positions(mut self) -> Self {
         self.violations.iter_mut().for_each(|violation| violation.position = None);
         self
+    }
+
+    /// The same, at a destination of the archive.
+    pub(crate) fn at_destination(mut self, destination: &str, object: Option<&str>) -> Self {
+        let object = object.map(str::to_owned);
+        self.place = Some(Box::new(Place { destination: destination.to_owned(), object }));
+        self
+    }
+
+    /// Where in an archive it happened, if it did in one.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_deref()
+    }
+
+    /// The message with its causes, for what keeps text.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = StdError::source(self);
+        while let Some(cause) = next {
+            let more = cause.to_string();
+            // Some libraries repeat their source in their own text.
+            if !text.ends_with(&more) {
+                text = format!("{text}: {more}");
+            }
+            next = cause.source();
+        }
+        text
     }
 
     /// What the caller should do about it.
@@ -120,10 +157,23 @@ impl From<store::Error> for Error {
 
 impl From<archive::Error> for Error {
     fn from(error: archive::Error) -> Self {
-        if let archive::Error::Locked { .. } = error {
-            return Self::new(ErrorKind::Unavailable, error.to_string());
+        use archive::Error as Archive;
+        let place = match &error {
+            Archive::NotFound { destination, key }
+            | Archive::Conflict { destination, key }
+            | Archive::TooLarge { destination, key, .. }
+            | Archive::Locked { destination, key, .. }
+            | Archive::Unavailable { destination, key, .. } => {
+                Some(Place { destination: destination.clone(), object: Some(key.clone()) })
+            }
+            _ => None,
+        };
+        if let Archive::Locked { .. } = error {
+            let error = Self::new(ErrorKind::Unavailable, error.to_string());
+            return Self { place: place.map(Box::new), ..error };
         }
-        Self::with_source(ErrorKind::Unavailable, "the archive could not be used", error)
+        let error = Self::with_source(ErrorKind::Unavailable, "the archive could not be used", error);
+        Self { place: place.map(Box::new), ..error }
     }
 }
 

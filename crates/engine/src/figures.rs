@@ -4,16 +4,15 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use event::Timestamp;
-use serde::Deserialize;
 use serde_json::json;
 use store::{Row, RowChange, SegmentState, Table};
 
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::gauges::Histogram;
 use crate::ledger::Ledger;
 use crate::plan::Work;
-use crate::schedule::ARCHIVE_TASK_KEY;
+use crate::retention::Backlog;
 
 /// The row that readiness is written to.
 const READY_KEY: &str = "ready";
@@ -74,7 +73,9 @@ pub struct Upkeep {
     pub archive_lag_entries: Option<u64>,
     /// Seconds for which the oldest of them has been past it.
     pub archive_lag_seconds: Option<u64>,
-    /// When the last scheduled archive run ended.
+    /// Whether retention is frozen.
+    pub archive_frozen: bool,
+    /// When the last archive run ended.
     pub archive_run_at: Option<Timestamp>,
     /// Whether the last verification found nothing.
     pub verified_ok: Option<bool>,
@@ -120,15 +121,20 @@ impl Engine {
     /// Numbers that the store has to be asked for.
     pub async fn upkeep(&self) -> Result<Upkeep> {
         let ledger = self.ledger();
-        let mut upkeep = Upkeep { archive_run_at: ledger.archive_run_at().await?, ..Upkeep::default() };
+        let last_run = ledger.last_archive_run().await?;
+        let mut upkeep = Upkeep {
+            archive_run_at: last_run.map(|run| run.ended_at),
+            archive_frozen: ledger.frozen().await?.is_some(),
+            ..Upkeep::default()
+        };
         if let Some(report) = ledger.last_verification().await? {
             upkeep.verified_ok = Some(report.ok);
             upkeep.verified_at = report.verified_at;
             upkeep.fully_verified_at = report.last_full_verified_at;
         }
-        if let Some((entries, seconds)) = ledger.archive_lag().await? {
-            upkeep.archive_lag_entries = Some(entries);
-            upkeep.archive_lag_seconds = Some(seconds);
+        if let Some(backlog) = ledger.archive_lag().await? {
+            upkeep.archive_lag_entries = Some(backlog.entries);
+            upkeep.archive_lag_seconds = Some(backlog.seconds);
         }
         Ok(upkeep)
     }
@@ -143,23 +149,9 @@ impl Engine {
     }
 }
 
-#[derive(Deserialize)]
-struct Ended {
-    ended_at: Timestamp,
-}
-
 impl Ledger {
-    async fn archive_run_at(&self) -> Result<Option<Timestamp>> {
-        let rows = self.store().rows(Table::TaskRun, ARCHIVE_TASK_KEY, None, 1).await?;
-        let Some(row) = rows.into_iter().find(|row| row.key == ARCHIVE_TASK_KEY) else { return Ok(None) };
-        let ended: Ended = serde_json::from_str(&row.body).map_err(|error| {
-            Error::with_source(ErrorKind::Corrupt, "the row of the last archive run cannot be read", error)
-        })?;
-        Ok(Some(ended.ended_at))
-    }
-
     /// Entries past the window that no batch covers, and how long the first of them has been.
-    async fn archive_lag(&self) -> Result<Option<(u64, u64)>> {
+    pub(crate) async fn archive_lag(&self) -> Result<Option<Backlog>> {
         if self.inner.destinations.is_empty() {
             return Ok(None);
         }
@@ -175,10 +167,10 @@ impl Ledger {
             // What archive runs write about themselves makes no batch, so it is not behind.
             || (entries <= RECEIPTS_LOOKED_AT_MAX && self.only_receipts(behind.clone()).await?);
         if nothing {
-            return Ok(Some((0, 0)));
+            return Ok(Some(Backlog::default()));
         }
         let oldest = self.recorded_at(behind.start).await?;
         let seconds = cutoff.micros().saturating_sub(oldest.micros()) / 1_000_000;
-        Ok(Some((entries, u64::try_from(seconds).unwrap_or(0))))
+        Ok(Some(Backlog { entries, seconds: u64::try_from(seconds).unwrap_or(0) }))
     }
 }

@@ -129,13 +129,12 @@ impl Gauges {
     }
 
     /// An archive run that was no dry run has ended.
-    pub(crate) fn archive_ran(&self, outcome: &Result<ArchiveReport>) {
+    pub(crate) fn archive_ran(&self, outcome: &Result<()>, report: &ArchiveReport) {
+        // What it did before it stopped, it did.
+        self.archived_entries.fetch_add(report.archived, Relaxed);
+        self.pruned_entries.fetch_add(report.pruned, Relaxed);
         let counted = match outcome {
-            Ok(report) => {
-                self.archived_entries.fetch_add(report.archived, Relaxed);
-                self.pruned_entries.fetch_add(report.pruned, Relaxed);
-                &self.archive_completed
-            }
+            Ok(()) => &self.archive_completed,
             Err(error) if error.kind() == ErrorKind::Refused => &self.archive_refused,
             Err(_) => &self.archive_failed,
         };

@@ -18,6 +18,7 @@ mod freeze;
 mod gauges;
 mod identity;
 mod known_tokens;
+mod lease;
 mod ledger;
 mod operations;
 mod plan;
@@ -25,6 +26,7 @@ mod policy;
 mod posting;
 mod progress;
 mod pruning;
+mod retention;
 mod schedule;
 mod search;
 mod seq_set;
@@ -38,7 +40,10 @@ mod tokens;
 mod verify;
 
 pub use actor::Actor;
-pub use archiving::{ArchiveReport, ArchiveRun, BatchSummary, Window};
+pub use archiving::{
+    ArchiveReport, ArchiveRun, BatchDetail, BatchSummary, DestinationError, DestinationState, LastRun,
+    ManifestState, OrphanedObject, RunResult, RunUnderWay, Window,
+};
 pub use checkpointer::{CheckpointFile, LastCheckpoint, SignedCheckpoint};
 pub use clock::{Clock, SystemClock};
 pub use cursor::Page;
@@ -48,10 +53,12 @@ pub use figures::{Figures, Upkeep};
 pub use freeze::Freeze;
 pub use gauges::Histogram;
 pub use identity::Identity;
+pub use lease::Step;
 pub use ledger::Ledger;
 pub use operations::{BegunOperation, CompletedOperation, TimeOutReport};
-pub use policy::{OperationPolicy, Policy};
+pub use policy::{OperationPolicy, Policy, RunSchedule};
 pub use progress::{NoProgress, Progress};
+pub use retention::{Backlog, RetentionPolicy, RetentionStatus, ScheduleStatus};
 pub use search::{SearchPage, Tier};
 pub use sequencer::{Appended, Receipt};
 pub use show::ShownEntry;

@@ -19,12 +19,27 @@ pub struct Policy {
     pub queue_bytes_max: u64,
     /// Whether runs that nobody asked for happen.
     pub archive_enabled: bool,
-    /// When on a UTC day they happen, in minutes after midnight.
-    pub run_at_minutes: u16,
+    /// When they happen.
+    pub archive_schedule: RunSchedule,
     /// A search reads at most so many entries for one page.
     pub scan_entries_max: u64,
     /// When operations are given up.
     pub operations: OperationPolicy,
+}
+
+/// When runs happen that nobody asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunSchedule {
+    /// Once a UTC day, from so many minutes after its midnight on.
+    Daily {
+        /// 0 to 1,439.
+        at_minutes: u16,
+    },
+    /// So many seconds after the last one began.
+    Every {
+        /// At least 1.
+        seconds: u64,
+    },
 }
 
 /// When an operation that nobody completes enters the ledger with outcome `unknown`.
@@ -56,7 +71,7 @@ impl Default for Policy {
             dedup_days: 90,
             queue_bytes_max: 64 << 20,
             archive_enabled: true,
-            run_at_minutes: 150,
+            archive_schedule: RunSchedule::Daily { at_minutes: 150 },
             scan_entries_max: 200_000,
             operations: OperationPolicy::default(),
         }

@@ -141,7 +141,12 @@ impl Engine {
         let change = RowChange::Put(Table::Pruned, Row { key: format!("{:020}", range.start), body });
         let details = json!({ "ranges": row.ranges, "entries": range.end - range.start });
         let prune = Prune { ranges: vec![range], hold_version, segments };
-        self.state_change("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune)).await
+        let (first_seq, last_seq) = (row.ranges[0][0], row.ranges[0][1]);
+        let receipt = self
+            .change_of_run("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune))
+            .await?;
+        tracing::info!(batch, first_seq, last_seq, "audit_archive_pruned");
+        Ok(receipt)
     }
 
     /// Deletes the dedup keys of entries that are pruned and were recorded longer ago than the policy keeps keys.

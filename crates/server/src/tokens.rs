@@ -11,10 +11,8 @@ use serde::Serialize;
 
 use crate::access::Caller;
 use crate::answer::{Answer, json};
-use crate::batch::Format;
-use crate::body;
-use crate::encoding;
 use crate::failure::Failure;
+use crate::json_body;
 use crate::query;
 use crate::routes::App;
 
@@ -38,18 +36,8 @@ pub(crate) async fn create(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Answer {
-    let (parts, body) = request.into_parts();
-    query::refuse_unknown(&query::pairs(&parts.uri)?, "")?;
-    if Format::of(&parts.headers)? != Format::Json {
-        return Err(Failure::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "content_type_unsupported",
-            "send application/json: one object",
-        ));
-    }
-    encoding::refuse_encoded(&parts.headers)?;
-    let body = body::read(&parts.headers, body, REQUEST_BYTES_MAX, &app.body_room).await?;
-    let new = wanted::read(&body.bytes)?;
+    let body = json_body::read(request, REQUEST_BYTES_MAX, &app).await?;
+    let new = wanted::read(&body)?;
     let (own, asked) = (caller.tenant(), new.tenant.as_deref());
     if let Some(own) = own.filter(|own| asked != Some(own)) {
         let message =

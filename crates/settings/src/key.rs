@@ -120,6 +120,11 @@ pub(crate) const KEYS: &[Key] = &[
         Rule::TimeOfDay,
         "Time of day, UTC, at which `serve` archives and prunes what is past the hot window, once a day.",
     ),
+    key_without_default(
+        "retention.every_seconds",
+        Rule::Whole { min: 1, max: 604_800 },
+        "Seconds from the beginning of one archive run of `serve` to the next, in place of `run_at`.",
+    ),
     key(
         "retention.hot_days",
         "90",

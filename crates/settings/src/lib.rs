@@ -30,6 +30,7 @@ pub use problem::{Error, Place, Problem};
 pub use reference::{initial_file, reference_page};
 pub use serve::{Log, LogFormat, LogLevel, Metrics, Tls};
 pub use settings::{
-    Backend, Ledger, Limits, Operations, Retention, Search, Server, Settings, Store, StreamSettings, Streams,
+    Backend, Ledger, Limits, Operations, Retention, RunSchedule, Search, Server, Settings, Store,
+    StreamSettings, Streams,
 };
 pub use start_error::START_ERRORS;

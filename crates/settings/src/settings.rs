@@ -100,8 +100,8 @@ pub struct StreamSettings {
 pub struct Retention {
     /// Whether archive runs happen by themselves.
     pub enabled: bool,
-    /// When on a UTC day they happen, in minutes after midnight.
-    pub run_at_minutes: u16,
+    /// When they happen.
+    pub schedule: RunSchedule,
     /// How long an entry stays hot.
     pub hot_days: HotDays,
     /// Entries archived and pruned in one run, 1 to 1,000,000,000.
@@ -110,6 +110,21 @@ pub struct Retention {
     pub transaction_entries: u64,
     /// Days after pruning that dedup keys are kept, 0 to 36,500.
     pub dedup_days: u32,
+}
+
+/// When archive runs happen by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunSchedule {
+    /// Once a UTC day, from so many minutes after its midnight on.
+    Daily {
+        /// 0 to 1,439.
+        at_minutes: u16,
+    },
+    /// So many seconds after the last one began.
+    Every {
+        /// 1 to 604,800.
+        seconds: u64,
+    },
 }
 
 /// Events in two steps, begun and completed.
@@ -200,7 +215,7 @@ fn read(
         },
         retention: Retention {
             enabled: values.switch("retention.enabled"),
-            run_at_minutes: values.time_of_day("retention.run_at"),
+            schedule: run_schedule(&mut values),
             hot_days: values.hot_days("retention.hot_days"),
             entries_max: values.whole("retention.entries_max"),
             transaction_entries: values.whole("retention.transaction_entries"),
@@ -227,6 +242,18 @@ fn read(
     };
     check_together(&settings, &mut values);
     settings
+}
+
+fn run_schedule(values: &mut Values<'_>) -> RunSchedule {
+    let at_minutes = values.time_of_day("retention.run_at");
+    let Some(seconds) = values.optional_whole("retention.every_seconds") else {
+        return RunSchedule::Daily { at_minutes };
+    };
+    if values.is_given("retention.run_at") {
+        let message = "goes not with retention.run_at: give one of them".to_owned();
+        values.refuse("retention.every_seconds", message);
+    }
+    RunSchedule::Every { seconds }
 }
 
 /// Values that are fine alone and not together: the smaller thing must fit into the larger.

@@ -64,7 +64,7 @@ impl<'v> Values<'v> {
         }
     }
 
-    /// Whether some source has this key.
+    /// Whether anybody gave it, also where it has a default.
     pub(crate) fn is_given(&self, name: &str) -> bool {
         self.found.contains_key(name)
     }

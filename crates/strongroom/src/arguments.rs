@@ -1,5 +1,6 @@
 //! What can be said on the command line. The doc comments here are the help texts.
 
+mod retention;
 mod search;
 
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use retention::{ReasonArguments, RetentionCommand};
 pub(crate) use search::SearchArguments;
 
 /// A system of record for audit evidence: every entry has a proof, every deletion has a receipt.
@@ -73,6 +75,9 @@ pub(crate) enum Command {
     /// Move old entries to the archive, or list what was moved
     #[command(subcommand)]
     Archive(ArchiveCommand),
+    /// What is kept hot and what was done about the rest; stop all of it
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// The ledger's name and public keys
     #[command(subcommand)]
     Key(KeyCommand),
@@ -180,8 +185,26 @@ pub(crate) struct VerifyArguments {
 pub(crate) enum ArchiveCommand {
     /// Archive, verify and prune now
     Run(ArchiveRunArguments),
-    /// List the batches
-    List,
+    /// List the batches, or the objects that no manifest names
+    List(ArchiveListArguments),
+    /// Show one batch: its objects, and whether each destination has its manifest
+    Show(ArchiveShowArguments),
+}
+
+/// Options of `archive list`.
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveListArguments {
+    /// List what is at the destinations and no manifest names; nothing is deleted
+    #[arg(long)]
+    pub(crate) orphans: bool,
+}
+
+/// Options of `archive show`.
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveShowArguments {
+    /// Id of the batch, as `archive list` prints it
+    #[arg(value_name = "BATCH")]
+    pub(crate) batch: String,
 }
 
 /// Options of `archive run`.

@@ -3,11 +3,15 @@
 mod append;
 mod archive_list;
 mod archive_run;
+mod archive_show;
 mod checkpoint;
 mod completions;
 mod import;
 mod init;
 mod key_show;
+mod retention_freeze;
+mod retention_status;
+mod retention_thaw;
 mod search;
 mod serve;
 mod show;
@@ -17,7 +21,7 @@ mod token_revoke;
 mod verify;
 mod verify_archive;
 
-use crate::arguments::{ArchiveCommand, Arguments, Command, KeyCommand, TokenCommand};
+use crate::arguments::{ArchiveCommand, Arguments, Command, KeyCommand, RetentionCommand, TokenCommand};
 use crate::failure::{Exit, Failure};
 
 /// Runs what was asked for.
@@ -37,7 +41,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         },
         Command::Checkpoint => checkpoint::run(global).await,
         Command::Archive(ArchiveCommand::Run(run)) => archive_run::run(global, run).await,
-        Command::Archive(ArchiveCommand::List) => archive_list::run(global).await,
+        Command::Archive(ArchiveCommand::List(list)) => archive_list::run(global, list).await,
+        Command::Archive(ArchiveCommand::Show(show)) => archive_show::run(global, show).await,
+        Command::Retention(RetentionCommand::Status) => retention_status::run(global).await,
+        Command::Retention(RetentionCommand::Freeze(reason)) => retention_freeze::run(global, reason).await,
+        Command::Retention(RetentionCommand::Thaw(reason)) => retention_thaw::run(global, reason).await,
         Command::Key(KeyCommand::Show) => key_show::run(global).await,
         Command::Token(TokenCommand::Create(create)) => token_create::run(global, create).await,
         Command::Token(TokenCommand::List) => token_list::run(global).await,

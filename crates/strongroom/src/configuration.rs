@@ -2,7 +2,7 @@
 
 use std::env;
 
-use engine::{OperationPolicy, Policy};
+use engine::{OperationPolicy, Policy, RunSchedule};
 use settings::{Flag, Settings, Sources};
 
 use crate::arguments::Global;
@@ -49,7 +49,10 @@ impl Configuration {
             dedup_days: settings.retention.dedup_days,
             queue_bytes_max: settings.server.queue_bytes_max,
             archive_enabled: settings.retention.enabled,
-            run_at_minutes: settings.retention.run_at_minutes,
+            archive_schedule: match settings.retention.schedule {
+                settings::RunSchedule::Daily { at_minutes } => RunSchedule::Daily { at_minutes },
+                settings::RunSchedule::Every { seconds } => RunSchedule::Every { seconds },
+            },
             scan_entries_max: settings.search.scan_entries_max,
             operations: OperationPolicy {
                 timeout_seconds: settings.operations.timeout_seconds,

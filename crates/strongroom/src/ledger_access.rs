@@ -34,6 +34,8 @@ impl OpenEngine {
         let store = SqliteStore::open(&configuration.directory.ledger_file(), &SqliteOptions::default())
             .map_err(store_failed)?;
         let engine = Engine::open(parts(configuration, Arc::new(store), Arc::new(signer))?).await?;
+        // The lock says that whoever held one before is gone.
+        engine.end_earlier_leases().await?;
         check_origin(configuration, &engine.ledger().identity().origin)?;
         Ok(Self { engine, _lock: lock })
     }

@@ -4,6 +4,7 @@
 
 mod check;
 mod clock;
+mod faulty_storage;
 mod faulty_store;
 mod fixture;
 mod lines;
@@ -12,6 +13,7 @@ mod submission;
 
 pub use check::check;
 pub use clock::ManualClock;
+pub use faulty_storage::{FaultyStorage, StorageCall, StorageFault, StorageRule};
 pub use faulty_store::{Fault, FaultyStore, WriteCall};
 pub use fixture::{Fixture, Rows, event_json, events};
 pub use lines::ledger_lines;

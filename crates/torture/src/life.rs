@@ -44,7 +44,11 @@ impl Process {
         prepare(&store);
         let parts = place.parts(store.clone());
         let engine = if store.head().await?.is_some() {
-            Engine::open(parts).await?
+            let engine = Engine::open(parts).await?;
+            // The process before is dead, as whoever has the data directory's lock knows. Where a fault is in the way,
+            // its leases expire.
+            let _ = engine.end_earlier_leases().await;
+            engine
         } else {
             Engine::create(parts, &Actor::system()).await?
         };

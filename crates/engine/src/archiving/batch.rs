@@ -7,6 +7,7 @@ use store::{Row, RowChange, Table};
 
 use crate::error::{Error, ErrorKind, Result, corrupt_row};
 use crate::ledger::Ledger;
+use crate::seq_set::SeqSet;
 
 /// A batch's row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,29 @@ impl BatchRow {
             Error::with_source(ErrorKind::Internal, "a batch row cannot be written", error)
         })?;
         Ok(RowChange::Put(Table::Batch, Row { key: self.row_key(), body }))
+    }
+
+    pub(super) fn summary(&self, pruned: &SeqSet) -> BatchSummary {
+        let plan = &self.plan;
+        let state = match &self.completed {
+            None => "writing",
+            Some(_) if pruned.covers(&(plan.first_seq..plan.last_seq + 1)) => "pruned",
+            Some(_) => "archived",
+        };
+        let completed = self.completed.as_ref();
+        BatchSummary {
+            batch: plan.id.to_string(),
+            state,
+            first_seq: plan.first_seq,
+            last_seq: plan.last_seq,
+            entries: plan.entries(),
+            archived_at: completed.map(|completed| completed.archived_at),
+            objects: completed.map_or(0, |completed| completed.objects),
+            bytes: completed.map_or(0, |completed| completed.bytes),
+            bytes_uncompressed: completed.map_or(0, |completed| completed.bytes_uncompressed),
+            manifest_key: completed.map(|completed| completed.manifest.key.clone()),
+            manifest_sha256: completed.map(|completed| completed.manifest.sha256.to_string()),
+        }
     }
 }
 
@@ -75,29 +99,7 @@ impl Ledger {
     pub async fn batches(&self) -> Result<Vec<BatchSummary>> {
         let rows = self.batch_rows().await?;
         let view = self.view();
-        let summary = |row: BatchRow| {
-            let plan = &row.plan;
-            let state = match &row.completed {
-                None => "writing",
-                Some(_) if view.pruned.covers(&(plan.first_seq..plan.last_seq + 1)) => "pruned",
-                Some(_) => "archived",
-            };
-            let completed = row.completed.as_ref();
-            BatchSummary {
-                batch: plan.id.to_string(),
-                state,
-                first_seq: plan.first_seq,
-                last_seq: plan.last_seq,
-                entries: plan.entries(),
-                archived_at: completed.map(|completed| completed.archived_at),
-                objects: completed.map_or(0, |completed| completed.objects),
-                bytes: completed.map_or(0, |completed| completed.bytes),
-                bytes_uncompressed: completed.map_or(0, |completed| completed.bytes_uncompressed),
-                manifest_key: completed.map(|completed| completed.manifest.key.clone()),
-                manifest_sha256: completed.map(|completed| completed.manifest.sha256.to_string()),
-            }
-        };
-        Ok(rows.into_iter().map(summary).collect())
+        Ok(rows.iter().map(|row| row.summary(&view.pruned)).collect())
     }
 
     pub(crate) async fn batch_rows(&self) -> Result<Vec<BatchRow>> {

@@ -40,6 +40,8 @@ impl Engine {
         for destination in &self.ledger().inner.destinations {
             let unread = self.prove(destination, &plan, &objects, &tiles, progress).await?;
             report.unread = report.unread.max(unread);
+            let (batch, at) = (plan.id.as_str(), destination.name());
+            tracing::info!(batch, destination = at, entries = plan.entries(), "audit_archive_verified");
         }
         report.unverified -= plan.entries();
         report.verified += plan.entries();
@@ -69,6 +71,7 @@ impl Engine {
             (None, Some(published)) => {
                 let objects = &published.manifest.objects;
                 for destination in destinations {
+                    self.may_go_on().await?;
                     progress.begin("copying", Some(plan.entries()));
                     let (staging, told) = (&self.inner.staging, UploadProgress(progress));
                     copy_objects(plan, objects, destinations, destination, staging, &told).await?;
@@ -80,9 +83,12 @@ impl Engine {
             (None, None) => self.stage(plan, tiles, progress).await?,
         };
         for destination in destinations {
+            self.may_go_on().await?;
             progress.begin("writing", Some(plan.entries()));
             staged.upload(destination, &UploadProgress(progress)).await?;
             progress.end();
+            let (batch, to) = (plan.id.as_str(), destination.name());
+            tracing::info!(batch, destination = to, entries = plan.entries(), "audit_archive_written");
         }
         Ok((staged.objects, terms))
     }
@@ -150,7 +156,9 @@ impl Engine {
         let copy = copy_of_tiles(plan, tiles)?;
         let mut manifest = None;
         for destination in &self.ledger().inner.destinations {
+            self.may_go_on().await?;
             write_log_copy(destination, &copy, &checkpoint, &checkpoint_note).await?;
+            self.may_go_on().await?;
             manifest = Some(publish_manifest(destination, &note, &self.ledger().inner.keys).await?);
         }
         let manifest = manifest
@@ -193,7 +201,8 @@ impl Engine {
             changes.push(RowChange::Put(Table::Object, Row { key: object_row_key(&id, &object.key), body }));
         }
         changes.extend(terms.rows(&id, objects)?);
-        self.state_change("archive.batch.completed", actor, ("batch", &id), details, changes, None).await?;
+        self.change_of_run("archive.batch.completed", actor, ("batch", &id), details, changes, None).await?;
+        tracing::info!(batch = id, objects = objects.len(), "audit_archive_recorded");
         Ok(row)
     }
 }

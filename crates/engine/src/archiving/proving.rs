@@ -26,10 +26,10 @@ impl Engine {
         tiles: &TileSet,
         progress: &dyn Progress,
     ) -> Result<u64> {
-        let wrong = |reason: &str, seq: u64| {
+        let wrong = |reason: &str, seq: u64, key: Option<&str>| {
             let message =
                 format!("{reason}: entry {seq} in the copy at {} is not the tree's", destination.name());
-            Error::new(ErrorKind::Corrupt, message)
+            Error::new(ErrorKind::Corrupt, message).at_destination(destination.name(), key)
         };
         progress.begin("proving", Some(plan.entries()));
         let mut proven = vec![false; plan.entries() as usize];
@@ -40,7 +40,8 @@ impl Engine {
         let contents: Vec<BoxFuture<'_, _>> = objects.iter().map(read).collect();
         let mut contents = stream::iter(contents).buffered(OBJECTS_AT_ONCE);
         while let Some((object, content)) = contents.next().await {
-            let content = content?;
+            let content = content
+                .map_err(|error| Error::from(error).at_destination(destination.name(), Some(&object.key)))?;
             if content.unread {
                 unread += object.entries;
             }
@@ -48,8 +49,8 @@ impl Engine {
                 let slot = seq.checked_sub(plan.first_seq).and_then(|offset| proven.get_mut(offset as usize));
                 match slot {
                     Some(proven) if !*proven && tiles.leaf(seq) == Some(leaf) => *proven = true,
-                    Some(true) => return Err(wrong("entry-duplicate", seq)),
-                    _ => return Err(wrong("entry-changed", seq)),
+                    Some(true) => return Err(wrong("entry-duplicate", seq, Some(&object.key))),
+                    _ => return Err(wrong("entry-changed", seq, Some(&object.key))),
                 }
             }
             progress.advance(object.entries);
@@ -57,7 +58,9 @@ impl Engine {
         progress.end();
         let missing = proven.iter().filter(|proven| !**proven).count() as u64;
         match proven.iter().position(|proven| !proven) {
-            Some(offset) if missing != unread => Err(wrong("entry-missing", plan.first_seq + offset as u64)),
+            Some(offset) if missing != unread => {
+                Err(wrong("entry-missing", plan.first_seq + offset as u64, None))
+            }
             _ => Ok(unread),
         }
     }

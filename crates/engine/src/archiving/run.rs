@@ -8,6 +8,7 @@ use archive::{BatchId, BatchPlan};
 use serde_json::json;
 
 use super::batch::BatchRow;
+use super::under_way::Told;
 use super::{ArchiveReport, ArchiveRun};
 use crate::actor::Actor;
 use crate::engine::Engine;
@@ -15,55 +16,94 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
 impl Engine {
-    pub(super) async fn archive_once(
+    /// Archives what is past the window, proves the copies, and prunes the hot ones. One run at a time over all
+    /// processes: beside another it is a [`ErrorKind::Conflict`] that says who does it. Dropping it in the middle is
+    /// safe: the next run goes on where this one was.
+    pub async fn archive_run(
         &self,
         run: &ArchiveRun,
         actor: &Actor,
         progress: &dyn Progress,
     ) -> Result<ArchiveReport> {
         let started = Instant::now();
-        let _one_at_a_time = self.inner.archiving.lock().await;
-        let ledger = self.ledger();
-        if !run.forced && !ledger.inner.policy.archive_enabled {
+        let started_at = self.ledger().now();
+        let mut report = ArchiveReport { dry_run: run.dry_run, ..ArchiveReport::default() };
+        if !run.forced && !self.ledger().inner.policy.archive_enabled {
             return Err(Error::new(ErrorKind::Refused, "archive runs are switched off (retention.enabled)"));
         }
+        let outcome = self.check_and_run(run, actor, progress, &mut report).await;
+        report.ok = outcome.is_ok();
+        report.duration_ms = started.elapsed().as_millis() as u64;
+        log_outcome(&outcome, &report);
+        // Nothing ran where another run is under way.
+        let ran = !matches!(&outcome, Err(error) if error.kind() == ErrorKind::Conflict && !report.began());
+        if !run.dry_run && ran {
+            self.ledger().inner.gauges.archive_ran(&outcome, &report);
+            self.note_run(started_at, run.forced.then_some(actor), &outcome, &report).await;
+        }
+        outcome.map(|()| report)
+    }
+
+    async fn check_and_run(
+        &self,
+        run: &ArchiveRun,
+        actor: &Actor,
+        progress: &dyn Progress,
+        report: &mut ArchiveReport,
+    ) -> Result<()> {
+        let ledger = self.ledger();
+        ledger.refuse_when_frozen().await?;
         if ledger.inner.destinations.is_empty() {
             let message = "no archive destination is configured: add an [[archive]] section to the settings";
             return Err(Error::new(ErrorKind::Unavailable, message));
         }
-        let cutoff = ledger.cutoff(run)?;
-        let mut report =
-            ArchiveReport { cutoff: Some(cutoff), dry_run: run.dry_run, ..ArchiveReport::default() };
-        let rows = ledger.batch_rows().await?;
+        report.cutoff = Some(ledger.cutoff(run)?);
         if run.dry_run {
-            let range = self.select(run, &rows, &mut report).await?;
-            report.archived = range.end - range.start;
-            report.ok = true;
-        } else {
-            self.finish_earlier(&rows, actor, progress, &mut report).await?;
             let rows = ledger.batch_rows().await?;
-            self.clear_staging(&rows)?;
-            let range = self.select(run, &rows, &mut report).await?;
-            if !range.is_empty() {
-                let row = self.plan_batch(&range, &rows, actor).await?;
-                self.complete(row, actor, progress, &mut report).await?;
-            }
-            self.expire_keys().await?;
-            report.ok = true;
+            let range = self.select(run, &rows, report).await?;
+            report.archived = range.end - range.start;
+            return Ok(());
         }
-        report.duration_ms = started.elapsed().as_millis() as u64;
+        let running = self.begin_run().await?;
         tracing::info!(
-            considered = report.considered,
-            archived = report.archived,
-            verified = report.verified,
-            pruned = report.pruned,
-            batches = report.batches,
-            bytes = report.bytes,
-            duration_ms = report.duration_ms,
-            dry_run = report.dry_run,
-            "audit_retention_completed"
+            by_hand = run.forced,
+            actor = %actor,
+            cutoff = report.cutoff.map(tracing::field::display),
+            "audit_retention_started"
         );
-        Ok(report)
+        let told = Told { state: &self.inner.run, to: progress };
+        let outcome = {
+            // On the heap: the steps of a run are too large to be part of every future that awaits one.
+            let work = Box::pin(self.archive_once(run, actor, &told, report));
+            tokio::select! {
+                biased;
+                outcome = work => outcome,
+                lost = self.keep_lease() => Err(lost),
+            }
+        };
+        self.end_run(running).await;
+        outcome
+    }
+
+    async fn archive_once(
+        &self,
+        run: &ArchiveRun,
+        actor: &Actor,
+        progress: &dyn Progress,
+        report: &mut ArchiveReport,
+    ) -> Result<()> {
+        let ledger = self.ledger();
+        let rows = ledger.batch_rows().await?;
+        self.finish_earlier(&rows, actor, progress, report).await?;
+        let rows = ledger.batch_rows().await?;
+        self.clear_staging(&rows)?;
+        let range = self.select(run, &rows, report).await?;
+        if !range.is_empty() {
+            let row = self.plan_batch(&range, &rows, actor).await?;
+            self.complete(row, actor, progress, report).await?;
+        }
+        self.may_go_on().await?;
+        self.expire_keys().await
     }
 
     /// The range that a new batch would have.
@@ -152,8 +192,45 @@ impl Engine {
         let row = BatchRow { plan, completed: None };
         let details = json!({ "first_seq": row.plan.first_seq, "last_seq": row.plan.last_seq });
         let id = row.plan.id.to_string();
-        self.state_change("archive.batch.planned", actor, ("batch", &id), details, vec![row.put()?], None)
-            .await?;
+        let rows = vec![row.put()?];
+        self.change_of_run("archive.batch.planned", actor, ("batch", &id), details, rows, None).await?;
+        let (first_seq, last_seq) = (row.plan.first_seq, row.plan.last_seq);
+        tracing::info!(batch = id, first_seq, last_seq, "audit_archive_planned");
         Ok(row)
+    }
+}
+
+fn log_outcome(outcome: &Result<()>, report: &ArchiveReport) {
+    match outcome {
+        Ok(()) => tracing::info!(
+            considered = report.considered,
+            archived = report.archived,
+            verified = report.verified,
+            unverified = report.unverified,
+            pruned = report.pruned,
+            held = report.held,
+            actors_deleted = report.actors_deleted,
+            batches = report.batches,
+            bytes = report.bytes,
+            cutoff = report.cutoff.map(tracing::field::display),
+            duration_ms = report.duration_ms,
+            dry_run = report.dry_run,
+            "audit_retention_completed"
+        ),
+        Err(error) if error.kind() == ErrorKind::Refused => {
+            tracing::warn!(error = error as &dyn std::error::Error, "audit_retention_frozen");
+        }
+        Err(error) if error.kind() == ErrorKind::Conflict => {
+            tracing::warn!(error = error as &dyn std::error::Error, "audit_retention_skipped");
+        }
+        Err(error) => tracing::error!(
+            archived = report.archived,
+            verified = report.verified,
+            unverified = report.unverified,
+            pruned = report.pruned,
+            duration_ms = report.duration_ms,
+            error = error as &dyn std::error::Error,
+            "audit_retention_failed"
+        ),
     }
 }

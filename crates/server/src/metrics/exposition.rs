@@ -155,16 +155,13 @@ impl OfLedger {
         out.counter("pruned_entries", "Hot copies pruned", figures.pruned_entries)?;
         out.gauge("holds", "Legal holds; this release has none, so 0", 0)?;
         let Some(upkeep) = &self.slow.upkeep else { return Ok(()) };
+        let frozen = u64::from(upkeep.archive_frozen);
+        out.gauge("retention_frozen", "1: nothing is archived, pruned or expired", frozen)?;
         if let (Some(entries), Some(seconds)) = (upkeep.archive_lag_entries, upkeep.archive_lag_seconds) {
             out.gauge("archive_lag_entries", "Entries past the hot window and not archived", entries)?;
             out.gauge("archive_lag_seconds", "How long the oldest of them has been past it", seconds)?;
         }
-        self.age(
-            "archive_run_age_seconds",
-            "Since the last scheduled run ended",
-            upkeep.archive_run_at,
-            out,
-        )?;
+        self.age("archive_run_age_seconds", "Since the last archive run ended", upkeep.archive_run_at, out)?;
         if let Some(ok) = upkeep.verified_ok {
             out.gauge("verification_ok", "1: the last verification found nothing", u64::from(ok))?;
         }
