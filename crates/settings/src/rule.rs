@@ -31,11 +31,11 @@ pub(crate) enum Raw {
 impl fmt::Display for Raw {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) | Self::String(text) | Self::Integer(_, text)
+            Self::Text(text)
+            | Self::String(text)
+            | Self::Integer(_, text)
             | Self::List(_, text)
-            | Self::Other(text) => {
-                formatter.write_str(&shown(text))
-            }
+            | Self::Other(text) => formatter.write_str(&shown(text)),
             Self::Boolean(value) => write!(formatter, "{value}"),
         }
     }

@@ -263,7 +263,9 @@ fn archives(values: &mut Values<'_>, data_dir: &Path, working_directory: &Path) 
             Ok(url) if archives.iter().any(|other| other.url == url) => {
                 values.refuse(&url_key, "another archive is at this place: give each its own".to_owned());
             }
-            Ok(url) => archives.push(Archive { name: name.unwrap_or_default(), url, encrypt_to, identity_file }),
+            Ok(url) => {
+                archives.push(Archive { name: name.unwrap_or_default(), url, encrypt_to, identity_file })
+            }
             Err(message) => values.refuse(&url_key, message),
         }
     }
