@@ -293,7 +293,8 @@ async fn what_was_staged_in_the_clear_is_not_uploaded_when_it_is_to_be_encrypted
     place.reading = Reading::Opened;
     let engine = place.open().await;
     assert!(run(&engine).await.unwrap().ok);
-    check_finished(&place, &engine, false, "encrypted since").await;
+    // A write that was under way when the run failed may have left an object in the clear: named by nothing.
+    check_finished(&place, &engine, true, "encrypted since").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
