@@ -231,7 +231,7 @@ async fn the_independent_verifier_tells_nothing_from_an_empty_archive() {
     let empty = python_verifier(directory.path(), None);
     assert!(empty.status.success());
     assert!(String::from_utf8_lossy(&empty.stdout).contains("the archive is empty"), "{empty:?}");
-    let missing = python_verifier(&directory.path().join("mistyped"));
+    let missing = python_verifier(&directory.path().join("mistyped"), None);
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("there is no directory"), "{missing:?}");
 }
