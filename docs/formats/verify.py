@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Verifies a Strongroom archive directory with a public key: python3 verify.py DIRECTORY VKEY
+"""Verifies a Strongroom archive directory with a public key: python3 verify.py DIRECTORY VKEY [AGE_IDENTITY_FILE]
 
 An independent reading of archive.md. Needs Python 3.9 and `pip install cryptography`, for Ed25519 only. Exits 0 and
 prints what it checked, 1 with the reason and place of the first thing that is wrong, or 2 if it could not check.
+Encrypted objects are opened by the program `age`, with an identity; without one it exits 2 and says what it left out.
 
 Checked: the signatures of manifests and checkpoints; that the manifests form one chain from entry 0 on, under their
 keys; each object's derived key, SHA-256, sizes, count and bounds, checksum file, and its lines' stream, tenant and day;
@@ -12,7 +13,7 @@ and that no signed checkpoint there is larger than what the manifests cover.
 Left out: a key ring with ranges (one key counts for all), a checkpoint from elsewhere, where gzip members begin, the
 one form of the signed JSON, the limits on sizes (whole objects are read into memory), files no manifest names.
 """
-import base64, collections, functools, gzip, hashlib, itertools, json, operator, pathlib, sys, urllib.parse
+import base64, collections, functools, gzip, hashlib, itertools, json, operator, pathlib, subprocess, sys, urllib.parse
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -92,35 +93,51 @@ def check_tiles(directory, rows, first, size):
     for level, row in rows.items():
         begin, end = (first >> 8 * level) // 256, size >> 8 * level
         for tile in range(begin, -(-end // 256)):
-            path = f"{tile % 1000:03}"
-            for power in range(1, (len(str(tile)) + 2) // 3):
-                path = f"x{tile // 1000**power % 1000:03}/{path}"
             width = min(256, end - tile * 256)
-            path = directory / f"log/tile/{level}/{path}{f'.p/{width}' if width < 256 else ''}"
+            path = directory / tile_path(level, tile, width)
             hashes = b"".join(row[(tile - begin) * 256:][:width])
             require(read(path, "tile-mismatch") == hashes, "tile-mismatch", path)
         del row[:(end // 256 - begin) * 256]
 
 
 def object_key(batch, described, part):
-    fields = [field.encode() for field in (batch, described["stream"], described["tenant"], described["day"])]
+    age = ".age" if described["key"].endswith(".age") else ""
+    fields = [batch, described["stream"], described["tenant"], described["day"]] + [described["sha256"]] * bool(age)
+    fields = [field.encode() for field in fields]
     digest = sha256(*(len(field).to_bytes(4, "big") + field for field in fields)).hex()[:16]
     tenant = urllib.parse.quote(described["tenant"], safe="").replace("~", "%7E")
     if tenant in (".", ".."):
         tenant = tenant.replace(".", "%2E")
     if not 0 < len(tenant) <= 128:
         tenant = "~" + sha256(fields[2]).hex()
-    name = f"{described['day'].replace('-', '/')}{batch[8:16]}-{digest}{f'-{part:04}' if part else ''}.jsonl.gz"
+    name = f"{described['day'].replace('-', '/')}{batch[8:16]}-{digest}{f'-{part:04}' if part else ''}.jsonl.gz{age}"
     return f"{described['stream']}/org_{tenant}/{name}"
 
 
-def read_object(directory, described, leaves):
+def tile_path(level, tile, width):
+    path = f"{tile % 1000:03}"
+    for power in range(1, (len(str(tile)) + 2) // 3):
+        path = f"x{tile // 1000**power % 1000:03}/{path}"
+    return f"log/tile/{level}/{path}{f'.p/{width}' if width < 256 else ''}"
+
+
+def read_object(directory, described, leaves, identity):
     body = directory / described["key"]
     stored = read(body, "object-missing")
     require(hashlib.sha256(stored).hexdigest() == described["sha256"], "object-hash-mismatch", body)
     sidecar = body.with_name(body.name + ".sha256")
     expected = f"{described['sha256']}  {body.name}\n".encode()
     require(read(sidecar, "sidecar-missing") == expected, "sidecar-mismatch", sidecar)
+    if body.name.endswith(".age"):
+        if identity is None:
+            require(len(stored) == described["bytes"], "object-hash-mismatch", body)
+            return described["entries"]
+        opened = subprocess.run(["age", "-d", "-i", identity], input=stored, capture_output=True, check=False)
+        if opened.returncode != 0:
+            stop(2, f"{body} cannot be decrypted: {opened.stderr.decode(errors='replace')}")
+        stored_bytes, stored = len(stored), opened.stdout
+    else:
+        stored_bytes = len(stored)
     plain = gzip.decompress(stored)
     *lines, rest = plain.split(b"\n")
     entries = [json.loads(line) for line in lines]
@@ -131,30 +148,42 @@ def read_object(directory, described, leaves):
         require(entry["seq"] not in leaves, "entry-duplicate", f"{entry['seq']} in {body}")
         leaves[entry["seq"]] = sha256(b"\x00", line)
     seqs, occurred = [entry["seq"] for entry in entries], [entry["occurred_at"] for entry in entries]
-    facts = {"entries": len(seqs), "first_seq": seqs[0], "last_seq": seqs[-1], "bytes": len(stored)}
+    facts = {"entries": len(seqs), "first_seq": seqs[0], "last_seq": seqs[-1], "bytes": stored_bytes}
     facts |= {"first_occurred_at": min(occurred), "last_occurred_at": max(occurred), "bytes_uncompressed": len(plain)}
     require(facts.items() <= described.items() and seqs == sorted(seqs), "entry-changed", f"{body} has {facts}")
+    return 0
 
 
-def read_batch(directory, manifest, key, what):
-    """The leaves of a batch in order."""
-    invalid, leaves = "manifest-signature-invalid", {}
+def leaves_of_tiles(directory, entries):
+    """Leaf hashes from the copy of the tree, in place of lines that cannot be decrypted."""
+    for tile in range(entries.start // 256, -(-entries.stop // 256)):
+        width = min(256, entries.stop - tile * 256)
+        hashes = read(directory / tile_path(0, tile, width), "tile-mismatch")
+        for number in range(width):
+            yield tile * 256 + number, hashes[number * 32:][:32]
+
+
+def read_batch(directory, manifest, key, what, identity):
+    """The leaves of a batch in order, and how many of its entries are encrypted and were not read."""
+    invalid, leaves, unread = "manifest-signature-invalid", {}, 0
     entries = range(manifest["first_seq"], manifest["last_seq"] + 1)
     require(manifest["format"] == "strongroom-batch/1" and manifest["origin"] == key.name, invalid, what)
     counted = sum(described["entries"] for described in manifest["objects"])
     require(manifest["entries"] == len(entries) == counted, invalid, f"{what} contradicts itself on its entries")
     for _, parts in itertools.groupby(manifest["objects"], group_of):
-        parts = list(parts)
+        parts = sorted(parts, key=operator.itemgetter("first_seq"))
         for part, described in enumerate(parts, 1):
             derived = object_key(manifest["batch"], described, part if len(parts) > 1 else None)
             require(described["key"] == derived, invalid, f"{what} should name {derived}")
-            read_object(directory, described, leaves)
-    for seq in entries:
-        require(seq in leaves, "entry-missing", f"{seq} in {what}")
-    return [leaves[seq] for seq in entries]
+            unread += read_object(directory, described, leaves, identity)
+    missing = [seq for seq in entries if seq not in leaves]
+    require(len(missing) == unread, "entry-missing", f"{missing[:1]} in {what}")
+    if unread:
+        leaves = dict(leaves_of_tiles(directory, entries)) | leaves
+    return [leaves[seq] for seq in entries], unread
 
 
-def main(directory, vkey):
+def main(directory, vkey, identity=None):
     directory, key, manifests = pathlib.Path(directory), read_vkey(vkey), []
     if not directory.is_dir():
         stop(2, f"there is no directory {directory}")
@@ -164,13 +193,16 @@ def main(directory, vkey):
         require(note.count(b"\n") == 3, "manifest-signature-invalid", f"{what} has other signatures too")
         manifests.append((json.loads(text), what, hashlib.sha256(note).hexdigest()))
     subtrees, rows, size, previous, objects = [], collections.defaultdict(list), 0, None, 0
+    unread = 0
     for manifest, what, digest in sorted(manifests, key=lambda found: found[0]["first_seq"]):
         batch, first = manifest["batch"], manifest["first_seq"]
         require(first <= size, "manifest-missing", f"no manifest covers entry {size}")
         follows = first == size and manifest["previous"] == previous
         named = what == f"batches/{batch[:4]}/{batch[4:6]}/{batch[6:]}.manifest"
         require(follows and named, "manifest-chain-broken", what)
-        for leaf in read_batch(directory, manifest, key, what):
+        batch_leaves, batch_unread = read_batch(directory, manifest, key, what, identity)
+        unread += batch_unread
+        for leaf in batch_leaves:
             append(subtrees, rows, leaf)
         size, previous = manifest["last_seq"] + 1, {"key": what, "sha256": digest}
         checkpoint = open_note(manifest["checkpoint"].encode(), key, "checkpoint-signature-invalid", what)
@@ -185,12 +217,14 @@ def main(directory, vkey):
         text = open_note(path.read_bytes(), key, "checkpoint-signature-invalid", path)
         require(int(text.split("\n")[1]) == int(path.name), "root-mismatch", f"{path} is of another size")
         require(int(path.name) <= size, "log-truncated", f"{path} is signed, and the manifests end at {size}")
+    if unread:
+        stop(2, f"not checked: the lines of {unread} of {size} entries, which are encrypted; all else is as it should be")
     empty = "the archive is empty: " if not manifests else ""
     print(f"{empty}{len(manifests)} manifests, {objects} objects, {size} entries: complete up to tree size {size}")
 
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:]) if len(sys.argv) == 3 else stop(2, __doc__)
+        main(*sys.argv[1:]) if len(sys.argv) in (3, 4) else stop(2, __doc__)
     except OSError as error:
         stop(2, error)

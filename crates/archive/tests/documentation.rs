@@ -84,7 +84,7 @@ async fn stock_tools_check_and_read_the_objects() {
     assert_eq!(lines, expected);
 }
 
-fn python_verifier(archive: &Path) -> Output {
+fn python_verifier(archive: &Path, identity: Option<&Path>) -> Output {
     let python = std::env::var("STRONGROOM_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has_cryptography = Command::new(&python).args(["-c", "import cryptography"]).output();
     assert!(
@@ -96,15 +96,53 @@ fn python_verifier(archive: &Path) -> Output {
         .arg(formats().join("verify.py"))
         .arg(archive)
         .arg(signer().verifier().to_string())
+        .args(identity)
         .output()
         .unwrap()
+}
+
+#[tokio::test]
+async fn the_independent_verifier_agrees_on_encrypted_objects() {
+    const SECRET: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+    let directory = tempfile::tempdir().unwrap();
+    let (root, identity) = (directory.path().join("archive"), directory.path().join("identity"));
+    std::fs::write(&identity, SECRET).unwrap();
+    let destination = Destination::open_or_create("local", root.to_str().unwrap()).unwrap();
+    let (ledger, plan) = (ledger(600), support::plan(0, 599, None));
+    let limits = archive::StagingLimits::default();
+    let mut writer = archive::BatchWriter::create(plan, &directory.path().join("staging"), limits, 2)
+        .unwrap()
+        .encrypt_to(archive::Identity::parse(SECRET).unwrap().recipients());
+    for entry in &ledger {
+        let (recorded, occurred) = (entry.recorded_at, entry.occurred_at);
+        writer.push(entry.seq, entry.stream, &entry.tenant, recorded, occurred, &entry.line).unwrap();
+    }
+    support::archive_staged(&destination, &ledger, writer.finish().unwrap()).await;
+
+    let closed = python_verifier(&root, None);
+    let said = String::from_utf8_lossy(&closed.stderr).into_owned();
+    assert_eq!(closed.status.code(), Some(2), "{said}");
+    assert!(said.contains("not checked: the lines of 600 of 600 entries"), "{said}");
+    let opened = python_verifier(&root, Some(&identity));
+    assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+    assert!(String::from_utf8_lossy(&opened.stdout).contains("complete up to tree size 600"));
+    let listed = destination.list("").await.unwrap();
+    let (object, _) = listed.iter().find(|(key, _)| key.ends_with(".age")).unwrap();
+    let mut bytes = std::fs::read(root.join(object)).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(root.join(object), bytes).unwrap();
+    for identity in [None, Some(identity.as_path())] {
+        let changed = python_verifier(&root, identity);
+        assert_eq!(changed.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&changed.stderr).starts_with("object-hash-mismatch: "));
+    }
 }
 
 /// What `verify.py` finds must be what this crate finds first.
 async fn both_find(destination: &Destination, reason: Reason, what: &str) {
     let report = report(destination).await;
     assert_eq!(report.problems.first().map(|problem| problem.reason), Some(reason), "{what}");
-    let output = python_verifier(destination.local_root().unwrap());
+    let output = python_verifier(destination.local_root().unwrap(), None);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{what}: {said}");
     assert!(said.starts_with(&format!("{reason}: ")), "{what}: {said}");
@@ -114,7 +152,7 @@ async fn both_find(destination: &Destination, reason: Reason, what: &str) {
 async fn the_independent_verifier_agrees() {
     let directory = tempfile::tempdir().unwrap();
     let destination = local_archive(directory.path(), 600, &[1, 257, 600]).await;
-    let output = python_verifier(directory.path());
+    let output = python_verifier(directory.path(), None);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("600 entries: complete up to tree size 600"), "{said}");
@@ -190,10 +228,10 @@ async fn the_independent_verifier_does_not_take_a_signature_for_the_truth() {
 #[tokio::test]
 async fn the_independent_verifier_tells_nothing_from_an_empty_archive() {
     let directory = tempfile::tempdir().unwrap();
-    let empty = python_verifier(directory.path());
+    let empty = python_verifier(directory.path(), None);
     assert!(empty.status.success());
     assert!(String::from_utf8_lossy(&empty.stdout).contains("the archive is empty"), "{empty:?}");
-    let missing = python_verifier(&directory.path().join("mistyped"));
+    let missing = python_verifier(&directory.path().join("mistyped"), None);
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("there is no directory"), "{missing:?}");
 }

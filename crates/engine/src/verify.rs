@@ -14,7 +14,7 @@ mod tree;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use archive::Destination;
+use archive::{BatchStates, Destination};
 use event::Timestamp;
 use merkle::{Hash, KeyRing, VerifierKey};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub use findings::Finding;
 use findings::Findings;
 
 const TASK_KEY: &str = "verify";
+
+/// Followed by the name of a destination.
+const STATES_KEY: &str = "states-of-archive/";
 
 /// What is verified.
 pub struct VerifySubject {
@@ -78,6 +81,9 @@ pub struct VerifyReport {
     pub verified_at: Option<Timestamp>,
     /// When everything was last read and found good.
     pub last_full_verified_at: Option<Timestamp>,
+    /// How the files of each destination without problems stood in its listing, to be recorded with the report.
+    #[serde(skip)]
+    pub archive_states: BTreeMap<String, BatchStates>,
     /// What is wrong, by seq.
     pub problems: Vec<Finding>,
     /// What is odd and proves nothing.
@@ -116,10 +122,25 @@ impl VerifyReport {
         let body = serde_json::to_string(self).map_err(|error| {
             Error::with_source(ErrorKind::Internal, "the report cannot be written", error)
         })?;
+        for (destination, states) in &self.archive_states {
+            let body = serde_json::to_string(states).map_err(|error| {
+                Error::with_source(ErrorKind::Internal, "the states of an archive cannot be written", error)
+            })?;
+            let row = Row { key: format!("{STATES_KEY}{destination}"), body };
+            store.put_transient(Table::TaskRun, row, Expected::Anything).await?;
+        }
         Ok(store
             .put_transient(Table::TaskRun, Row { key: TASK_KEY.into(), body }, Expected::Anything)
             .await?)
     }
+}
+
+/// How the files of a destination stood when they were last found good. A note like the report itself, no evidence: what
+/// is not in it is read again.
+async fn archive_states(store: &dyn Store, destination: &str) -> Result<BatchStates> {
+    let key = format!("{STATES_KEY}{destination}");
+    let row = store.rows(Table::TaskRun, &key, None, 1).await?.pop().filter(|row| row.key == key);
+    Ok(row.and_then(|row| serde_json::from_str(&row.body).ok()).unwrap_or_default())
 }
 
 async fn last_report(store: &dyn Store) -> Result<Option<VerifyReport>> {

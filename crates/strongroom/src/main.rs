@@ -19,6 +19,7 @@ mod operator;
 mod output;
 mod progress;
 mod serving;
+mod verification_state;
 
 use std::io::{Write, stderr};
 use std::process::ExitCode;

@@ -10,7 +10,7 @@ use merkle::TileSet;
 use store::Table;
 
 use super::state::Rows;
-use super::{Run, VerifyReport};
+use super::{Run, VerifyReport, archive_states};
 use crate::archiving::BatchRow;
 use crate::cold::object_row_key;
 use crate::error::{Error, ErrorKind, Result};
@@ -66,9 +66,13 @@ impl Run<'_> {
     ) -> Result<u64> {
         let resume_from = self.resume_point(rows, earlier).await?;
         let resumed = resume_from.as_ref().map_or(0, merkle::CompactRange::size);
+        // Without them what was proven before is read again, once.
+        let known = archive_states(self.store(), destination.name()).await?;
         let options = archive::VerifyOptions {
             expect_archived: expected,
             resume_from,
+            resumed_unread: earlier.archived_unread,
+            known_states: Some(known),
             ..archive::VerifyOptions::default()
         };
         let receipts = Receipts { progress: self.progress, lines: Mutex::new(Vec::new()) };
@@ -77,12 +81,14 @@ impl Run<'_> {
         let report = archive::verify(destination, &self.keys, &options, &receipts).await?;
         self.progress.end();
         self.report.archived_checked += report.entries;
-        let unread = report.unread + if report.resumed_from > 0 { earlier.archived_unread } else { 0 };
-        self.report.archived_unread = self.report.archived_unread.max(unread);
+        self.report.archived_unread = self.report.archived_unread.max(report.unread);
         self.archive_unread |= report.unread > 0;
         // A batch in the making has its checkpoint before its manifest.
         let in_the_making = rows.batches.iter().find(|row| !row.is_complete());
         let checkpoint_in_the_making = in_the_making.map(|row| checkpoint_key(row.plan.size()));
+        if report.problems.is_empty() {
+            self.report.archive_states.insert(destination.name().to_owned(), report.states);
+        }
         // Where something is wrong, fewer entries are proven: that says no more than what is wrong.
         let damaged = report.problems.iter().any(|problem| problem.reason != Reason::LogTruncated);
         self.archive_damaged |= damaged;
