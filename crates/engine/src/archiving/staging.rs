@@ -1,5 +1,7 @@
 //! The hot entries of a batch, checked and compressed into the staging directory.
 
+use std::sync::Arc;
+
 use archive::{BatchPlan, BatchWriter, StagedBatch, StagingLimits};
 use event::EntryFields;
 use merkle::TileSet;
@@ -18,11 +20,11 @@ impl Engine {
     pub(super) async fn stage(
         &self,
         plan: &BatchPlan,
-        tiles: &TileSet,
+        tiles: &Arc<TileSet>,
         progress: &dyn Progress,
     ) -> Result<(StagedBatch, BatchTerms)> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let (plan_of_writer, directory) = (plan.clone(), self.inner.staging.clone());
+        let (plan_of_writer, directory, tiles) = (plan.clone(), self.inner.staging.clone(), tiles.clone());
         // A short queue: reading is ahead of compressing by a few chunks, not by the whole batch.
         let (chunks, mut queued) = mpsc::channel::<Vec<Entry>>(2);
         let writing = tokio::task::spawn_blocking(move || -> Result<_> {
@@ -31,6 +33,11 @@ impl Engine {
             let mut terms = BatchTerms::default();
             while let Some(entries) = queued.blocking_recv() {
                 for Entry { seq, line } in &entries {
+                    if tiles.leaf(*seq) != Some(merkle::leaf_hash(line)) {
+                        let message =
+                            format!("entry-changed: entry {seq} is not what was signed: run verify");
+                        return Err(Error::new(ErrorKind::Corrupt, message));
+                    }
                     let fields = EntryFields::of_written(line).map_err(|error| {
                         let message = format!("entry-changed: the line of entry {seq} cannot be read");
                         Error::with_source(ErrorKind::Corrupt, message, error)
@@ -43,7 +50,7 @@ impl Engine {
             Ok((writer.finish()?, terms.finish()))
         });
         progress.begin("staging", Some(plan.entries()));
-        let read = self.read_range(plan, tiles, &chunks, progress).await;
+        let read = self.read_range(plan, &chunks, progress).await;
         drop(chunks);
         let staged = writing
             .await
@@ -61,7 +68,6 @@ impl Engine {
     async fn read_range(
         &self,
         plan: &BatchPlan,
-        tiles: &TileSet,
         chunks: &mpsc::Sender<Vec<Entry>>,
         progress: &dyn Progress,
     ) -> Result<()> {
@@ -78,10 +84,6 @@ impl Engine {
                         ErrorKind::Corrupt,
                         format!("entry-missing: entry {next} is gone"),
                     ));
-                }
-                if tiles.leaf(next) != Some(merkle::leaf_hash(&entry.line)) {
-                    let message = format!("entry-changed: entry {next} is not what was signed: run verify");
-                    return Err(Error::new(ErrorKind::Corrupt, message));
                 }
                 next += 1;
             }

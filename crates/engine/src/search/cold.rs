@@ -79,8 +79,7 @@ impl Search<'_> {
     async fn batch(&mut self, batch: &ColdBatch, part: &Range<u64>) -> Result<()> {
         self.figures.batches += 1;
         let objects = self.ledger.cold_objects(batch).await?;
-        let chosen =
-            self.ledger.choose_members(batch, &objects, part, self.filter, &self.terms).await?;
+        let chosen = self.ledger.choose_members(batch, &objects, part, self.filter, &self.terms).await?;
         self.figures.members_denied += chosen.denied;
         self.figures.filter_bytes += chosen.filter_bytes;
         self.cold_bytes = self.cold_bytes.saturating_sub(chosen.filter_bytes);

@@ -93,7 +93,9 @@ async fn a_spent_budget_ends_pages_with_a_cursor_never_with_a_gap() {
     let (_fixture, engine, lines) = ledger(3, 1).await;
     archive(&engine, 17_000).await;
     let size = lines.len() as u64;
-    for filter in [Filter::default(), by("text", "no line has this"), by("tenant", "2"), by("outcome", "denied")] {
+    for filter in
+        [Filter::default(), by("text", "no line has this"), by("tenant", "2"), by("outcome", "denied")]
+    {
         let expected = brute_force(&filter, &lines, &parsed(&lines));
         for order in ORDERS {
             let (mut found, pages) = all_pages(&engine, Tier::Cold, &filter, order, || 1_000).await;
@@ -147,13 +149,16 @@ async fn pages_have_no_gap_and_no_duplicate_while_others_append_archive_and_prun
     }
     let size = engine.ledger().tree_size();
     let lines = all_lines(fixture.store().as_ref(), size).await;
-    let filters: Vec<(Filter, Vec<u64>)> = [Filter::default(), by("outcome", "success"), by("text", "session")]
-        .into_iter()
-        .map(|filter| (filter.clone(), brute_force(&filter, &lines, &parsed(&lines))))
-        .collect();
+    let filters: Vec<(Filter, Vec<u64>)> =
+        [Filter::default(), by("outcome", "success"), by("text", "session")]
+            .into_iter()
+            .map(|filter| (filter.clone(), brute_force(&filter, &lines, &parsed(&lines))))
+            .collect();
     let running = {
         let engine = engine.clone();
-        tokio::spawn(async move { while archive(&engine, 7_000).await > 0 && engine.ledger().tree_size() < size + 200 {} })
+        tokio::spawn(async move {
+            while archive(&engine, 7_000).await > 0 && engine.ledger().tree_size() < size + 200 {}
+        })
     };
     let mut rounds = 0;
     while !running.is_finished() || rounds < 2 {
