@@ -97,13 +97,7 @@ fn filters(call: &StepCall, kind: &Kind) -> Result<Vec<Filter>, Failure> {
 }
 
 async fn search_all(ledger: &Ledger, filters: &[Filter]) -> Result<Vec<Duration>, Failure> {
-    let page = Page {
-        order: Order::Descending,
-        limit: PAGE_ENTRIES,
-        tier: Tier::Hot,
-        cursor: None,
-        tier: Tier::Hot,
-    };
+    let page = Page { order: Order::Descending, limit: PAGE_ENTRIES, tier: Tier::Hot, cursor: None };
     let mut times = Vec::with_capacity(filters.len());
     for filter in filters {
         let started = Instant::now();
