@@ -21,6 +21,8 @@ pub(crate) enum Benchmark {
     Ingest(Options),
     /// A ledger searched, verified, archived, pruned and verified offline
     Archive(ArchiveOptions),
+    /// Searches of a ledger that is archived and pruned as a whole
+    Cold(ArchiveOptions),
     /// How long appends wait while entries are archived and pruned beside them
     Prune(ArchiveOptions),
     /// The served ledger over HTTP, against floors and a plain table of PostgreSQL

@@ -1,5 +1,5 @@
 //! Benchmarks of a release build: `cargo xtask bench NAME [--entries N] [--directory DIR] [--json]`, where the name is
-//! `ingest`, `archive`, `prune`, `service` or `memory`.
+//! `ingest`, `archive`, `cold`, `prune`, `service` or `memory`.
 //!
 //! A rate says little on its own: it depends on the machine, its disk and what else runs. So every rate stands
 //! beside a **floor** that the same run measured on the same machine with the same bytes: the least work that could
@@ -20,6 +20,9 @@
 //! of the same lines (libdeflater, level 6, members of 4,096 lines) and their SHA-256. `archive` spreads its entries over
 //! tenants and UTC days, archives them in runs of a server's size, one on one core and the next on two, and holds them also
 //! against an archiver as people write one in Python (`benches/baselines/archiver.py`; needs `python3`).
+//!
+//! `cold` searches the archive of such a ledger, all of it pruned: for entries by their request id, and through all that
+//! one tenant has on one day, for a text that is nowhere.
 //!
 //! `prune` appends at half of the highest rate, alone and then while an archive run goes on, and tells how long appends
 //! wait. Events are made as they are due, in the same process.
@@ -42,6 +45,7 @@
 
 mod archiving;
 mod arguments;
+mod cold;
 mod ingest;
 mod measurement;
 mod memory;
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().benchmark {
         Benchmark::Ingest(options) => ingest::run(&options),
         Benchmark::Archive(options) => archiving::run(&options),
+        Benchmark::Cold(options) => cold::run(&options),
         Benchmark::Prune(options) => pruning::run(&options),
         Benchmark::Service(options) => service::run(&options),
         Benchmark::Memory(options) => memory::run(&options),

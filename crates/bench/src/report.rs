@@ -27,6 +27,8 @@ pub(crate) enum Unit {
     Milliseconds,
     #[serde(rename = "events")]
     Events,
+    #[serde(rename = "%")]
+    Percent,
     #[serde(rename = "objects")]
     Objects,
     #[serde(rename = "times")]
@@ -44,6 +46,7 @@ impl Unit {
             Self::MicrosPerEvent => "µs/event",
             Self::Milliseconds => "ms",
             Self::Events => "events",
+            Self::Percent => "%",
             Self::Objects => "objects",
             Self::Times => "times",
         }
@@ -104,6 +107,11 @@ impl Row {
 
     pub(crate) fn resources(self, measurement: &Measurement) -> Self {
         Self { memory_peak_bytes: measurement.memory_peak_bytes, ..self }
+    }
+
+    /// Of a rate that was measured for itself.
+    pub(crate) fn per_cpu_second(self, rate: f64) -> Self {
+        Self { per_cpu_second: Some(rate), ..self }
     }
 
     pub(crate) fn floor(self, name: &'static str, measured: f64) -> Self {

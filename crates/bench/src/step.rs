@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::measurement::Measurement;
 use crate::resources::Process;
-use crate::{Failure, archiving, ingest, memory, pruning, resources, say, service};
+use crate::{Failure, archiving, cold, ingest, memory, pruning, resources, say, service};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,6 +34,8 @@ pub(crate) enum Step {
     Archive,
     /// What an archiver in Python does with the same lines in a plain table.
     PythonArchiver,
+    /// Searches of an archived ledger.
+    Cold,
     /// Appends alone, and beside an archive run.
     Prune,
     /// The archive verified offline.
@@ -123,6 +125,7 @@ impl StepCall {
             Step::VerifyFull => Runtime::new()?.block_on(archiving::verifying::hot(self, true))?,
             Step::Archive => Runtime::new()?.block_on(archiving::moving::measure(self))?,
             Step::PythonArchiver => archiving::python::measure(self)?,
+            Step::Cold => Runtime::new()?.block_on(cold::searching::measure(self))?,
             Step::Prune => Runtime::new()?.block_on(pruning::beside::measure(self))?,
             Step::VerifyArchive => Runtime::new()?.block_on(archiving::verifying::offline(self))?,
             Step::Serve => service::serving::measure(self)?,

@@ -141,7 +141,7 @@ pub(crate) const KEYS: &[Key] = &[
         "retention.transaction_entries",
         "10_000",
         Rule::Whole { min: 1, max: 1_000_000 },
-        "Entries pruned in one transaction.",
+        "Entries pruned in one transaction at most; fewer while events are appended.",
     ),
     key(
         "retention.dedup_days",

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::process;
 
-const BENCHMARKS: [&str; 5] = ["ingest", "archive", "prune", "service", "memory"];
+const BENCHMARKS: [&str; 6] = ["ingest", "archive", "cold", "prune", "service", "memory"];
 /// They start the program that a release contains, as it would be released.
 const OF_THE_PROGRAM: [&str; 2] = ["service", "memory"];
 

@@ -28,8 +28,8 @@ usage: cargo xtask <task>
                            fmt, tidy, deny, clippy, test, doc
                            --fast: fmt, tidy, clippy and the unit tests; needs no network and no tools
   tidy                     check the house rules that the compiler does not know
-  bench <name>             run a benchmark of a release build: ingest, archive, prune, service or
-                           memory; further arguments are its own
+  bench <name>             run a benchmark of a release build: ingest, archive, cold, prune, service
+                           or memory; further arguments are its own
   load                     put load on a running server (--url URL --token T); --help says more
   torture [--minutes N] [--seed S] [--schedules N] [--kill-rounds N]
                            crashes, power cuts, failing disks and kills, on a release build

@@ -37,12 +37,13 @@ pub(crate) fn measure(call: &StepCall) -> Result<Measurement, Failure> {
 }
 
 async fn append_all(call: &StepCall) -> Result<(Subject, Measurement), Failure> {
-    let fed = Arc::new(AtomicU64::new(0));
+    let taken = Arc::new(AtomicU64::new(0));
     let clock: Arc<dyn Clock> = match call.days {
         0 => Arc::new(SystemClock),
-        days => {
-            Arc::new(FedClock { days: Days::before(SystemClock.now(), days, call.entries), fed: fed.clone() })
-        }
+        days => Arc::new(FedClock {
+            days: Days::before(SystemClock.now(), days, call.entries),
+            taken: taken.clone(),
+        }),
     };
     let subject = Subject::create(&call.directory, clock).await?;
     let store = Arc::new(MeteredStore::over(subject.store()?));
@@ -51,7 +52,7 @@ async fn append_all(call: &StepCall) -> Result<(Subject, Measurement), Failure> 
     let submitters = Submitters {
         engine: engine.clone(),
         feed: Arc::new(Mutex::new(feed)),
-        fed,
+        taken,
         acknowledged: Arc::default(),
         stopwatch: Arc::new(Stopwatch::start()),
     };
@@ -78,12 +79,12 @@ async fn append_all(call: &StepCall) -> Result<(Subject, Measurement), Failure> 
 /// Goes as far as events were taken from the workload, so that days pass in seconds.
 struct FedClock {
     days: Days,
-    fed: Arc<AtomicU64>,
+    taken: Arc<AtomicU64>,
 }
 
 impl Clock for FedClock {
     fn now(&self) -> Timestamp {
-        self.days.recorded_at(self.fed.load(Ordering::SeqCst))
+        self.days.recorded_at(self.taken.load(Ordering::SeqCst))
     }
 }
 
@@ -92,7 +93,7 @@ struct Submitters {
     engine: Engine,
     feed: Arc<Mutex<Feed>>,
     /// How many events were taken from the feed.
-    fed: Arc<AtomicU64>,
+    taken: Arc<AtomicU64>,
     /// When so many events more were acknowledged.
     acknowledged: Arc<Mutex<Vec<(Duration, u64)>>>,
     stopwatch: Arc<Stopwatch>,
@@ -104,7 +105,7 @@ impl Submitters {
             let piece = self.feed.lock().unwrap_or_else(PoisonError::into_inner).next(batch)?;
             let Some(piece) = piece else { return Ok(()) };
             let count = piece.len();
-            self.fed.fetch_add(count, Ordering::SeqCst);
+            self.taken.fetch_add(count, Ordering::SeqCst);
             let now = self.engine.ledger().now();
             let events = if piece.bytes.len() <= PARSED_INLINE_BYTES_MAX {
                 parse_all(&piece, now)?

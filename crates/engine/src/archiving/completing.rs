@@ -1,6 +1,7 @@
 //! From a committed plan to a recorded batch: staged, written, proven, published, recorded.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use archive::{
     BatchPlan, Destination, Manifest, ManifestObject, copy_objects, publish_manifest, tiles_of_batch,
@@ -30,7 +31,7 @@ impl Engine {
         report: &mut ArchiveReport,
     ) -> Result<()> {
         let plan = row.plan.clone();
-        let tiles = self.tiles_for(&plan).await?;
+        let tiles = Arc::new(self.tiles_for(&plan).await?);
         self.check_tiles(&plan, &tiles).await?;
         report.batch = Some(plan.id.to_string());
         let published = self.published_manifest(&plan, &tiles).await?;
@@ -62,7 +63,7 @@ impl Engine {
         &self,
         plan: &BatchPlan,
         published: Option<&Published>,
-        tiles: &TileSet,
+        tiles: &Arc<TileSet>,
         progress: &dyn Progress,
     ) -> Result<(Vec<ManifestObject>, BatchTerms)> {
         let destinations = &self.ledger().inner.destinations;
@@ -107,28 +108,24 @@ impl Engine {
     /// The stored tiles must lead from the leaves to the root at the batch's end, and that root must be part of the
     /// tree that was signed: what the batch's own checkpoint signs is nothing new. The signed root is the one in
     /// memory, not the store's row.
-    async fn check_tiles(&self, plan: &BatchPlan, tiles: &TileSet) -> Result<()> {
-        let wrong =
-            |what: String| Error::new(ErrorKind::Corrupt, format!("tile-mismatch: {what}: run verify"));
+    async fn check_tiles(&self, plan: &BatchPlan, tiles: &Arc<TileSet>) -> Result<()> {
         let signed = self.inner.checkpointer.newest().await;
-        let signed = signed
-            .filter(|signed| signed.size >= plan.size())
-            .ok_or_else(|| wrong(format!("nothing that covers entry {} is signed", plan.last_seq)))?;
-        let mut range = tiles.compact_range(plan.first_seq)?;
-        for seq in plan.first_seq..plan.size() {
-            range.append(tiles.leaf(seq).ok_or_else(|| wrong(format!("there is no leaf {seq}")))?);
-        }
-        let root = tiles.root(plan.size())?;
-        if range.root() != root {
-            return Err(wrong("the tiles above the batch's leaves do not follow from them".into()));
-        }
+        let signed = signed.filter(|signed| signed.size >= plan.size()).ok_or_else(|| {
+            tile_mismatch(&format!("nothing that covers entry {} is signed", plan.last_seq))
+        })?;
+        // A hash for each entry of the batch: nothing to keep those waiting who append.
+        let (tiles, first_seq, size) = (tiles.clone(), plan.first_seq, plan.size());
+        let root = tokio::task::spawn_blocking(move || root_of_leaves(&tiles, first_seq, size));
+        let root = root.await.map_err(|error| {
+            Error::with_source(ErrorKind::Internal, "checking the tree was interrupted", error)
+        })??;
         let between = TileSet::needed_for_consistency(plan.size(), signed.size)?;
         let proof = self.ledger().tile_set(between).await?.consistency_proof(plan.size(), signed.size)?;
         let signed_root = Hash::from_base64(&signed.root).map_err(|error| {
             Error::with_source(ErrorKind::Internal, "the signed root cannot be read", error)
         })?;
         merkle::verify_consistency(plan.size(), signed.size, &proof, &root, &signed_root).map_err(|error| {
-            wrong(format!("the tree at the batch's end is not part of the signed one ({error})"))
+            tile_mismatch(&format!("the tree at the batch's end is not part of the signed one ({error})"))
         })
     }
 
@@ -205,6 +202,23 @@ impl Engine {
         tracing::info!(batch = id, objects = objects.len(), "audit_archive_recorded");
         Ok(row)
     }
+}
+
+fn tile_mismatch(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("tile-mismatch: {what}: run verify"))
+}
+
+/// The root at `size`, to which both the leaves from `first_seq` on and the tiles above them lead.
+fn root_of_leaves(tiles: &TileSet, first_seq: u64, size: u64) -> Result<Hash> {
+    let mut range = tiles.compact_range(first_seq)?;
+    for seq in first_seq..size {
+        range.append(tiles.leaf(seq).ok_or_else(|| tile_mismatch(&format!("there is no leaf {seq}")))?);
+    }
+    let root = tiles.root(size)?;
+    if range.root() != root {
+        return Err(tile_mismatch("the tiles above the batch's leaves do not follow from them"));
+    }
+    Ok(root)
 }
 
 /// The log copy's tiles, each cut to the width that it has at the end of the batch.

@@ -34,11 +34,11 @@ impl Engine {
         progress.begin("proving", Some(plan.entries()));
         let mut proven = vec![false; plan.entries() as usize];
         let mut unread = 0;
-        // Several at once, in order: hashing one overlaps with reading the next.
+        // Several at once: hashing one overlaps with reading the next, and a small one does not wait for a large one.
         // Boxed, because the compiler cannot tell that a stream of borrowing futures may move between threads.
         let read = |object| async move { (object, reread(destination, object).await) }.boxed();
         let contents: Vec<BoxFuture<'_, _>> = objects.iter().map(read).collect();
-        let mut contents = stream::iter(contents).buffered(OBJECTS_AT_ONCE);
+        let mut contents = stream::iter(contents).buffer_unordered(OBJECTS_AT_ONCE);
         while let Some((object, content)) = contents.next().await {
             let content = content
                 .map_err(|error| Error::from(error).at_destination(destination.name(), Some(&object.key)))?;

@@ -1,5 +1,7 @@
 //! The hot entries of a batch, checked and compressed into the staging directory.
 
+use std::sync::Arc;
+
 use archive::{BatchPlan, BatchWriter, Destination, Recipients, StagedBatch, StagingLimits};
 use event::EntryFields;
 use merkle::TileSet;
@@ -19,11 +21,11 @@ impl Engine {
     pub(super) async fn stage(
         &self,
         plan: &BatchPlan,
-        tiles: &TileSet,
+        tiles: &Arc<TileSet>,
         progress: &dyn Progress,
     ) -> Result<(StagedBatch, BatchTerms)> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let (plan_of_writer, directory) = (plan.clone(), self.inner.staging.clone());
+        let (plan_of_writer, directory, tiles) = (plan.clone(), self.inner.staging.clone(), tiles.clone());
         let recipients = self.recipients()?.cloned();
         // A short queue: reading is ahead of compressing by a few chunks, not by the whole batch.
         let (chunks, mut queued) = mpsc::channel::<Vec<Entry>>(2);
@@ -36,7 +38,7 @@ impl Engine {
             }
             while let Some(entries) = queued.blocking_recv() {
                 for Entry { seq, line } in &entries {
-                    let fields = fields_of(*seq, line)?;
+                    let fields = checked_fields(&tiles, *seq, line)?;
                     let (recorded, occurred) = (fields.recorded_at, fields.occurred_at);
                     writer.push(*seq, fields.stream, &fields.tenant, recorded, occurred, line)?;
                     terms.push(&fields, line.len());
@@ -45,7 +47,7 @@ impl Engine {
             Ok((writer.finish()?, terms.finish()))
         });
         progress.begin("staging", Some(plan.entries()));
-        let read = self.read_range(plan, tiles, &chunks, progress).await;
+        let read = self.read_range(plan, &chunks, progress).await;
         drop(chunks);
         let staged = writing
             .await
@@ -87,21 +89,22 @@ impl Engine {
     pub(super) async fn terms_of(
         &self,
         plan: &BatchPlan,
-        tiles: &TileSet,
+        tiles: &Arc<TileSet>,
         progress: &dyn Progress,
     ) -> Result<BatchTerms> {
+        let tiles = tiles.clone();
         let (chunks, mut queued) = mpsc::channel::<Vec<Entry>>(2);
         let collecting = tokio::task::spawn_blocking(move || -> Result<_> {
             let mut terms = BatchTerms::default();
             while let Some(entries) = queued.blocking_recv() {
                 for Entry { seq, line } in &entries {
-                    terms.push(&fields_of(*seq, line)?, line.len());
+                    terms.push(&checked_fields(&tiles, *seq, line)?, line.len());
                 }
             }
             Ok(terms.finish())
         });
         progress.begin("indexing", Some(plan.entries()));
-        let read = self.read_range(plan, tiles, &chunks, progress).await;
+        let read = self.read_range(plan, &chunks, progress).await;
         drop(chunks);
         let terms = collecting
             .await
@@ -137,7 +140,6 @@ impl Engine {
     async fn read_range(
         &self,
         plan: &BatchPlan,
-        tiles: &TileSet,
         chunks: &mpsc::Sender<Vec<Entry>>,
         progress: &dyn Progress,
     ) -> Result<()> {
@@ -155,10 +157,6 @@ impl Engine {
                         format!("entry-missing: entry {next} is gone"),
                     ));
                 }
-                if tiles.leaf(next) != Some(merkle::leaf_hash(&entry.line)) {
-                    let message = format!("entry-changed: entry {next} is not what was signed: run verify");
-                    return Err(Error::new(ErrorKind::Corrupt, message));
-                }
                 next += 1;
             }
             progress.advance(entries.len() as u64);
@@ -171,7 +169,12 @@ impl Engine {
     }
 }
 
-fn fields_of(seq: u64, line: &[u8]) -> Result<EntryFields<'_>> {
+/// The fields of a line that is the tree's.
+fn checked_fields<'a>(tiles: &TileSet, seq: u64, line: &'a [u8]) -> Result<EntryFields<'a>> {
+    if tiles.leaf(seq) != Some(merkle::leaf_hash(line)) {
+        let message = format!("entry-changed: entry {seq} is not what was signed: run verify");
+        return Err(Error::new(ErrorKind::Corrupt, message));
+    }
     EntryFields::of_written(line).map_err(|error| {
         let message = format!("entry-changed: the line of entry {seq} cannot be read");
         Error::with_source(ErrorKind::Corrupt, message, error)
