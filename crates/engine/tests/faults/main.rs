@@ -1,0 +1,8 @@
+//! Archive runs whose store or destination fails: what is left verifies, nothing is pruned that is not proven, and the
+//! next run takes it up.
+
+mod bad_destinations;
+mod orphans;
+mod scene;
+mod steps;
+mod table;
