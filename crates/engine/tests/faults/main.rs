@@ -2,6 +2,7 @@
 //! next run takes it up.
 
 mod bad_destinations;
+mod object_storage;
 mod orphans;
 mod scene;
 mod steps;
