@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use store::{
-    Checkpoint, Commit, Entry, EntryScan, Head, Key, KeyRow, Posting, PostingBlock, Result, Row, Segment,
-    Store, Table, Tile, TileKey,
+    Checkpoint, Commit, Entry, EntryScan, Expected, Head, Key, KeyRow, Posting, PostingBlock, Result, Row,
+    Segment, Store, Table, Tile, TileKey,
 };
 
 use crate::measurement::Measurement;

@@ -385,6 +385,19 @@ fn an_origin_that_cannot_be_signed_under_is_refused() {
 }
 
 #[test]
+fn archive_runs_are_daily_or_every_so_many_seconds_and_not_both() {
+    let daily = Given::new().file("strongroom.toml", "retention.run_at = \"03:15\"").loads();
+    assert_eq!(daily.retention.schedule, settings::RunSchedule::Daily { at_minutes: 195 });
+    let every = Given::new().file("strongroom.toml", "retention.every_seconds = 600").loads();
+    assert_eq!(every.retention.schedule, settings::RunSchedule::Every { seconds: 600 });
+    let both = Given::new()
+        .file("strongroom.toml", "retention.run_at = \"03:15\"")
+        .variable("STRONGROOM_RETENTION__EVERY_SECONDS", "600");
+    let error = both.refuses().to_string();
+    assert!(error.contains("goes not with retention.run_at"), "{error}");
+}
+
+#[test]
 fn credentials_in_a_refused_url_are_not_repeated() {
     let place = Given::new()
         .variable("STRONGROOM_ARCHIVE__0__URL", "s3://key:hunter2@bucket")

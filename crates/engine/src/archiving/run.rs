@@ -221,7 +221,7 @@ fn log_outcome(outcome: &Result<()>, report: &ArchiveReport) {
             tracing::warn!(error = error as &dyn std::error::Error, "audit_retention_frozen");
         }
         Err(error) if error.kind() == ErrorKind::Conflict => {
-            tracing::warn!(error = error as &dyn std::error::Error, "audit_retention_skipped");
+            tracing::info!(reason = %error, "audit_retention_skipped");
         }
         Err(error) => tracing::error!(
             archived = report.archived,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::workplace::{Ran, program};
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 25] = [
     &[],
     &["demo"],
     &["init"],
@@ -18,6 +18,11 @@ const COMMANDS: [&[&str]; 20] = [
     &["archive"],
     &["archive", "run"],
     &["archive", "list"],
+    &["archive", "show"],
+    &["retention"],
+    &["retention", "status"],
+    &["retention", "freeze"],
+    &["retention", "thaw"],
     &["key"],
     &["key", "show"],
     &["token"],

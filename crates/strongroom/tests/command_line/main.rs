@@ -10,6 +10,7 @@ mod init;
 mod kill9;
 mod lock;
 mod receipts;
+mod retention;
 mod round_trip;
 mod running;
 mod search;
