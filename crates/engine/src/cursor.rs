@@ -110,7 +110,9 @@ pub(crate) fn decode(cursor: &str, filter: &Filter, order: Order, tier: Tier) ->
         return Err(refused(unreadable));
     }
     if rest[..8] != filter.fingerprint() || rest[8..10] != [order_byte(order), tier_byte(tier)] {
-        return Err(refused("the cursor belongs to another search: filters, order and tier must stay the same"));
+        return Err(refused(
+            "the cursor belongs to another search: filters, order and tier must stay the same",
+        ));
     }
     let number =
         |at: usize| rest[at..at + 8].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));

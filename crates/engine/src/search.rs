@@ -129,8 +129,7 @@ impl Search<'_> {
     async fn run(&mut self) -> Result<bool> {
         loop {
             self.pruned_through = self.ledger.pruned_through().await?;
-            let piece =
-                piece_ahead(self.tier, self.order, self.next, self.tree_size, self.pruned_through);
+            let piece = piece_ahead(self.tier, self.order, self.next, self.tree_size, self.pruned_through);
             let Some((side, range)) = piece else { return Ok(true) };
             if !self.sides.contains(&side) {
                 self.sides.push(side);
@@ -173,7 +172,8 @@ impl Search<'_> {
             }
             Order::Descending if self.next >= pruned_through => return Ok(()),
             Order::Descending => {
-                let stays = self.found[found..].iter().take_while(|entry| entry.seq >= pruned_through).count();
+                let stays =
+                    self.found[found..].iter().take_while(|entry| entry.seq >= pruned_through).count();
                 self.found.truncate(found + stays);
                 self.next = next.min(pruned_through);
             }

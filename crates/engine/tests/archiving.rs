@@ -20,12 +20,8 @@ async fn run(engine: &Engine, run: &ArchiveRun) -> engine::ArchiveReport {
 /// The event ids of `tenant` that are hot.
 async fn hot_ids(engine: &Engine, tenant: &str) -> Vec<String> {
     let filter = Filter::from_pairs([("tenant", tenant)].into_iter()).unwrap();
-    let page = engine::Page {
-        order: engine::Order::Ascending,
-        limit: 1_000,
-        cursor: None,
-        tier: engine::Tier::Hot,
-    };
+    let page =
+        engine::Page { order: engine::Order::Ascending, limit: 1_000, cursor: None, tier: engine::Tier::Hot };
     let page = engine.ledger().search(&filter, &page).await.unwrap();
     let id = |line: &Vec<u8>| event::EntryFields::parse(line).unwrap().event_id.into_owned();
     page.entries.iter().map(id).collect()

@@ -144,7 +144,8 @@ impl Sample {
         let is_match = |seq: &u64| {
             // Nothing of this ledger is archived.
             page.tier != Tier::Cold
-                && borrowed(pairs).all(|(name, wanted)| naive::holds(&self.entries[*seq as usize], name, wanted))
+                && borrowed(pairs)
+                    .all(|(name, wanted)| naive::holds(&self.entries[*seq as usize], name, wanted))
         };
         let mut expected: Vec<u64> =
             (0..self.entries.len() as u64).filter(in_range).filter(is_match).collect();

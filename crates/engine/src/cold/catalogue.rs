@@ -83,7 +83,8 @@ impl Ledger {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let is_known = |known: &Known| known.batches.last().is_some_and(|last| last.last_seq + 1 >= range.end);
+        let is_known =
+            |known: &Known| known.batches.last().is_some_and(|last| last.last_seq + 1 >= range.end);
         let enough = is_known(&self.known());
         if !enough {
             self.learn_batches().await?;
@@ -91,8 +92,9 @@ impl Ledger {
         let known = self.known();
         if !is_known(&known) {
             let first = known.batches.last().map_or(0, |last| last.last_seq + 1).max(range.start);
-            let message =
-                format!("entry-missing: entry {first} is neither hot nor in the catalogue of batches: run verify");
+            let message = format!(
+                "entry-missing: entry {first} is neither hot nor in the catalogue of batches: run verify"
+            );
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         let from = known.batches.partition_point(|batch| batch.last_seq < range.start);
@@ -139,7 +141,7 @@ impl Ledger {
         if let Some(objects) = self.known().objects.get(&batch.first_seq) {
             return Ok(objects.clone());
         }
-        let objects = Objects::from_iter(self.objects_of(&batch.id).await?.into_iter().map(Arc::new));
+        let objects: Objects = self.objects_of(&batch.id).await?.into_iter().map(Arc::new).collect();
         if objects.len() as u64 != batch.objects {
             let message = format!(
                 "state-mismatch: the catalogue lists {} objects of batch {}, which has {}: run verify",

@@ -204,13 +204,15 @@ impl BatchTerms {
         let mut rows = Vec::new();
         for (place, field) in filtered_fields().enumerate() {
             for (number, members) in found.chunks(MEMBERS_PER_ROW).enumerate() {
-                let bytes: Vec<u8> =
-                    members.iter().flat_map(|filters| &filters[place]).copied().collect();
+                let bytes: Vec<u8> = members.iter().flat_map(|filters| &filters[place]).copied().collect();
                 let body = Body { filters: encode_base64(&bytes) };
                 let body = serde_json::to_string(&body).map_err(|error| {
                     Error::with_source(ErrorKind::Internal, "a row of term filters cannot be written", error)
                 })?;
-                rows.push(RowChange::Put(Table::TermFilter, Row { key: row_key(batch, field, number), body }));
+                rows.push(RowChange::Put(
+                    Table::TermFilter,
+                    Row { key: row_key(batch, field, number), body },
+                ));
             }
         }
         Ok(rows)

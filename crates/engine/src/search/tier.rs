@@ -76,7 +76,7 @@ pub(super) fn piece_ahead(
     let mut ahead = ahead.filter(|(_, piece)| !piece.is_empty());
     match order {
         Order::Ascending => ahead.next(),
-        Order::Descending => ahead.last(),
+        Order::Descending => ahead.next_back(),
     }
 }
 
@@ -90,8 +90,8 @@ impl Ledger {
         loop {
             let rows = self.store().rows(store::Table::Pruned, "", after.as_deref(), ROWS_AT_ONCE).await?;
             for row in &rows {
-                let pruned: PrunedRow =
-                    serde_json::from_str(&row.body).map_err(|error| corrupt_row("pruned", &row.key, error))?;
+                let pruned: PrunedRow = serde_json::from_str(&row.body)
+                    .map_err(|error| corrupt_row("pruned", &row.key, error))?;
                 end = pruned.ranges.iter().map(|[_, last]| last.saturating_add(1)).fold(end, u64::max);
             }
             match rows.last() {

@@ -12,7 +12,9 @@ use super::index::KEYS_AT_ONCE;
 use super::state::Rows;
 use crate::archiving::BatchRow;
 use crate::cold::object_row_key;
-use crate::cold::term_rows::{MEMBERS_PER_ROW, MemberTerms, filtered_fields, place_of_row, read_row, split_row};
+use crate::cold::term_rows::{
+    MEMBERS_PER_ROW, MemberTerms, filtered_fields, place_of_row, read_row, split_row,
+};
 use crate::error::Result;
 use crate::ledger::all_rows;
 
@@ -93,7 +95,9 @@ impl Run<'_> {
         if filters.is_empty() && !has_keys {
             return Ok(());
         }
-        let members = objects.iter().flat_map(|object| object.member_seqs().into_iter().map(move |seqs| (object, seqs)));
+        let members = objects
+            .iter()
+            .flat_map(|object| object.member_seqs().into_iter().map(move |seqs| (object, seqs)));
         for (number, (object, seqs)) in members.enumerate() {
             let stored: Vec<(Field, &Vec<u8>)> =
                 filters.iter().filter_map(|(field, of)| Some((*field, of.get(&number)?))).collect();
@@ -124,7 +128,9 @@ impl Run<'_> {
             let bytes = read_row(&row.body).unwrap_or_default();
             let split = split_row(&bytes).unwrap_or_default();
             match place {
-                Some((field, number)) if split.len() == MEMBERS_PER_ROW.min(members - number * MEMBERS_PER_ROW) => {
+                Some((field, number))
+                    if split.len() == MEMBERS_PER_ROW.min(members - number * MEMBERS_PER_ROW) =>
+                {
                     let of_field = filters.entry(field).or_default();
                     let numbered = split.into_iter().zip(number * MEMBERS_PER_ROW..);
                     of_field.extend(numbered.map(|(filter, number)| (number, filter.to_vec())));
@@ -158,7 +164,8 @@ impl Run<'_> {
             let mut rebuilt = Vec::new();
             terms.encode(*field, &mut rebuilt);
             if rebuilt != **stored {
-                let message = format!("the term filter of {} in {object} is not that of its entries", field.as_str());
+                let message =
+                    format!("the term filter of {} in {object} is not that of its entries", field.as_str());
                 self.findings.problem("index-mismatch", first_seq, message);
             }
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use engine::{Actor, ArchiveRun, Engine, ErrorKind, NoProgress, Order, Page, Tier, Window};
 use event::{EntryFields, Filter};
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 use store::{EntryScan, Store};
 use testkit::{Fixture, Rows, events};
 
@@ -84,7 +84,8 @@ async fn pages_have_no_gap_and_no_duplicate_while_others_append() {
     };
     let expected = brute_force(&filter, &lines, &parsed(&lines));
     for order in [Order::Ascending, Order::Descending] {
-        let first = engine.ledger().search(&filter, &Page { order, limit: 100, ..Page::default() }).await.unwrap();
+        let first =
+            engine.ledger().search(&filter, &Page { order, limit: 100, ..Page::default() }).await.unwrap();
         let tree_size = first.tree_size;
         let bound = fixture.store().head().await.unwrap().unwrap().size;
         assert_eq!(tree_size, bound);

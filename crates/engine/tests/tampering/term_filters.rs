@@ -16,7 +16,11 @@ pub(crate) fn cases() -> Vec<Case> {
         ),
         Case::by_full(
             "term filter: a row that is no JSON",
-            |scene| scene.sql(&["UPDATE term_filter SET body = 'x' WHERE key = (SELECT min(key) FROM term_filter)"]),
+            |scene| {
+                scene.sql(&[
+                    "UPDATE term_filter SET body = 'x' WHERE key = (SELECT min(key) FROM term_filter)",
+                ])
+            },
             &[("index-mismatch", Some(0))],
         ),
         Case::by_full(
