@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn the_bytes_of_a_set_never_change() {
         let bytes = filter_of(&[1, 2, 3, 0x7fff_ffff_ffff_ffff]);
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         assert_eq!(hex, GOLDEN);
     }
 

@@ -2,7 +2,7 @@
 
 mod samples;
 
-use event::{EntryFields, Event, Filter, Limits, content_hashes_possible};
+use event::{EntryFields, Event, Field, Filter, Limits, content_hashes_possible};
 use proptest::prelude::*;
 use samples::{line, now, parse_text};
 use serde_json::{Map, Value, json};
@@ -154,6 +154,21 @@ proptest! {
             *until = json!("2040-01-01T00:00:00.000000Z");
         }
         prop_assert!(same(&Value::Object(from_line), &Value::Object(expected)));
+    }
+
+    #[test]
+    fn the_line_of_an_entry_has_the_text_of_every_exact_value_that_matches_it(members in event()) {
+        let line = line(&parse_text(&submitted(&members)).unwrap());
+        let fields = EntryFields::parse(line.as_bytes()).unwrap();
+        for field in Field::ALL {
+            let Some(value) = fields.value(field) else { continue };
+            let Some(filter) = Filter::default().narrowed(field, value) else { continue };
+            prop_assert!(filter.line_texts(&[field]).is_empty());
+            let texts = filter.line_texts(&[]);
+            prop_assert_eq!(texts.len(), 1);
+            let text = String::from_utf8(texts[0].clone()).unwrap();
+            prop_assert!(line.contains(&text), "{} in {}", text, line);
+        }
     }
 
     #[test]

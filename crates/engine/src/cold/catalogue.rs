@@ -141,7 +141,7 @@ impl Ledger {
         if let Some(objects) = self.known().objects.get(&batch.first_seq) {
             return Ok(objects.clone());
         }
-        let objects = Objects::from_iter(self.objects_of(&batch.id).await?.into_iter().map(Arc::new));
+        let objects: Objects = self.objects_of(&batch.id).await?.into_iter().map(Arc::new).collect();
         if objects.len() as u64 != batch.objects {
             let message = format!(
                 "state-mismatch: the catalogue lists {} objects of batch {}, which has {}: run verify",

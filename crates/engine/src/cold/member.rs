@@ -13,6 +13,9 @@ use super::choice::MemberAt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 
+/// Lines are gone through in blocks of about this size, beginning at the end of the member where the search begins.
+const BLOCK_BYTES: usize = 256 << 10;
+
 /// An archived entry that matches; believed once the tree has its leaf hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Match {
@@ -27,7 +30,7 @@ pub(crate) struct Match {
 /// What a member held.
 #[derive(Debug)]
 pub(crate) struct MemberMatches {
-    /// Ascending by seq.
+    /// In no order; those that come first in the search, if there are more than it wants.
     pub(crate) matches: Vec<Match>,
     pub(crate) entries: u64,
     pub(crate) stored_bytes: u64,
@@ -40,7 +43,7 @@ pub(crate) struct MemberReader<'a> {
     /// The longest text that every matching line has.
     text: Option<Arc<memmem::Finder<'static>>>,
     order: Order,
-    /// At most so many matches of a member, the first in the order of the search, are kept.
+    /// About so many matches of a member, the first in the order of the search, are enough.
     matches_max: usize,
     bytes_max: usize,
 }
@@ -147,11 +150,44 @@ impl Seen {
 }
 
 impl Look {
+    /// The matches among a member's lines, from the end at which the search begins, until there are enough of them.
     fn at(&self, lines: &[u8]) -> std::result::Result<Seen, String> {
-        let entries = memchr::memchr_iter(b'\n', lines).count() as u64;
-        let mut seen = Seen { lines: Vec::new(), entries };
-        let (mut bytes, mut previous) = (0, None);
-        let mut rest = lines;
+        let mut seen = Seen { lines: Vec::new(), entries: memchr::memchr_iter(b'\n', lines).count() as u64 };
+        let mut rest = self.wanted_of(lines)?;
+        let mut bytes = 0;
+        while !rest.is_empty() && seen.lines.len() < self.matches_max && bytes < self.bytes_max {
+            let block = match self.order {
+                Order::Ascending => {
+                    let end = line_end(rest, BLOCK_BYTES.min(rest.len() - 1));
+                    let (block, later) = rest.split_at(end);
+                    rest = later;
+                    block
+                }
+                Order::Descending => {
+                    let (later, block) =
+                        rest.split_at(line_start(rest, rest.len().saturating_sub(BLOCK_BYTES)));
+                    rest = later;
+                    block
+                }
+            };
+            bytes += self.in_block(block, &mut seen.lines)?;
+        }
+        Ok(seen)
+    }
+
+    /// The lines with a wanted seq. Lines are in the order of their seqs, so the ends are found by halving.
+    fn wanted_of<'l>(&self, lines: &'l [u8]) -> std::result::Result<&'l [u8], String> {
+        let start = first_line_from(lines, *self.wanted.start())?;
+        let end = match self.wanted.end().checked_add(1) {
+            Some(after) => first_line_from(lines, after)?,
+            None => lines.len(),
+        };
+        Ok(lines.get(start..end).unwrap_or_default())
+    }
+
+    /// Adds the matches of whole lines; answers their bytes.
+    fn in_block(&self, block: &[u8], found: &mut Vec<(u64, Vec<u8>)>) -> std::result::Result<usize, String> {
+        let (mut rest, mut bytes, mut previous) = (block, 0, None);
         while let Some(line) = self.next_candidate(&mut rest) {
             let fields = EntryFields::parse(line).map_err(|error| format!("a line {error}"))?;
             let object = &self.object;
@@ -161,43 +197,16 @@ impl Look {
             {
                 return Err(format!("entry {} does not belong into it", fields.seq));
             }
-            if previous.is_some_and(|previous| fields.seq <= previous) {
+            if !self.wanted.contains(&fields.seq) || previous.is_some_and(|previous| fields.seq <= previous) {
                 return Err(format!("entry {} is not in order", fields.seq));
             }
             previous = Some(fields.seq);
-            if !self.wanted.contains(&fields.seq) || !self.filter.matches(&fields, line) {
-                continue;
-            }
-            bytes += line.len();
-            seen.lines.push((fields.seq, line.to_vec()));
-            if self.drop_surplus(&mut seen.lines, &mut bytes) {
-                break;
+            if self.filter.matches(&fields, line) {
+                bytes += line.len();
+                found.push((fields.seq, line.to_vec()));
             }
         }
-        Ok(seen)
-    }
-
-    /// Keeps memory bounded. Ascending, what comes later is of no use, and `true` says that no more is wanted;
-    /// descending, what came earlier is not.
-    fn drop_surplus(&self, lines: &mut Vec<(u64, Vec<u8>)>, bytes: &mut usize) -> bool {
-        let is_full = |count: usize, bytes: usize| count >= self.matches_max || bytes >= self.bytes_max;
-        if self.order == Order::Ascending {
-            return is_full(lines.len(), *bytes);
-        }
-        // A surplus of as much again before anything is moved makes the moving cheap.
-        if lines.len() >= 2 * self.matches_max || *bytes >= 2 * self.bytes_max {
-            let (mut kept, mut kept_bytes) = (0, 0);
-            for (_, line) in lines.iter().rev() {
-                if is_full(kept, kept_bytes) {
-                    break;
-                }
-                kept += 1;
-                kept_bytes += line.len();
-            }
-            lines.drain(..lines.len() - kept);
-            *bytes = kept_bytes;
-        }
-        false
+        Ok(bytes)
     }
 
     /// The next line that can match, without its newline.
@@ -207,14 +216,62 @@ impl Look {
         }
         let start = match &self.text {
             None => 0,
-            Some(text) => {
-                let found = text.find(rest)?;
-                memchr::memrchr(b'\n', &rest[..found]).map_or(0, |newline| newline + 1)
-            }
+            Some(text) => line_start(rest, text.find(rest)?),
         };
         let line = &rest[start..];
-        let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
-        *rest = line.get(end + 1..).unwrap_or_default();
-        Some(&line[..end])
+        let end = line_end(line, 0);
+        *rest = &line[end..];
+        Some(line[..end].strip_suffix(b"\n").unwrap_or(&line[..end]))
+    }
+}
+
+/// Where the line that holds this byte begins.
+fn line_start(lines: &[u8], at: usize) -> usize {
+    memchr::memrchr(b'\n', &lines[..at]).map_or(0, |newline| newline + 1)
+}
+
+/// Where the line that holds this byte ends, behind its newline.
+fn line_end(lines: &[u8], at: usize) -> usize {
+    memchr::memchr(b'\n', &lines[at..]).map_or(lines.len(), |newline| at + newline + 1)
+}
+
+/// Where the first line with this seq or a higher one begins.
+fn first_line_from(lines: &[u8], seq: u64) -> std::result::Result<usize, String> {
+    let (mut low, mut high) = (0, lines.len());
+    while low < high {
+        let start = low + line_start(&lines[low..], (high - low) / 2);
+        let found = seq_of(&lines[start..]).ok_or("a line does not begin with its seq")?;
+        if found < seq {
+            low = line_end(lines, start);
+        } else {
+            high = start;
+        }
+    }
+    Ok(low)
+}
+
+/// The seq that a line begins with: `{"seq":` and digits.
+fn seq_of(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_prefix(b"{\"seq\":")?;
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&digits[..count]).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_from_a_seq_is_found_by_halving() {
+        let seqs = [3_u64, 7, 8, 100, 4_096];
+        let line = |seq: &u64| format!("{{\"seq\":{seq},\"x\":\"{}\"}}\n", "y".repeat(*seq as usize % 90));
+        let lines = seqs.iter().map(line).collect::<Vec<_>>().concat();
+        for seq in 0..5_000 {
+            let at = first_line_from(lines.as_bytes(), seq).unwrap();
+            let expected = seqs.iter().find(|found| **found >= seq);
+            assert_eq!(seq_of(&lines.as_bytes()[at..]), expected.copied(), "{seq}");
+        }
+        assert_eq!(first_line_from(b"", 5), Ok(0));
+        assert!(first_line_from(b"{\"other\":1}\n", 5).is_err());
     }
 }

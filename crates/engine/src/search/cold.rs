@@ -128,7 +128,7 @@ impl Search<'_> {
                 break;
             }
             let now = &members[read.len()..members.len().min(read.len() + step)];
-            let reads = now.iter().map(|at| reader.read(&objects[at.object], *at, damaged));
+            let reads = now.iter().map(|at| reader.read(&objects[at.object], best.wanted_of(at), damaged));
             for member in try_join_all(reads).await? {
                 self.figures.members_read += 1;
                 self.figures.bytes_read += member.stored_bytes;
@@ -219,10 +219,25 @@ impl Best {
         self.bytes = bytes;
     }
 
+    fn is_full(&self) -> bool {
+        self.matches.len() >= self.wanted || self.bytes >= self.bytes_max
+    }
+
+    /// What is wanted of a member: nothing that comes after a full page's last match.
+    fn wanted_of(&self, at: &MemberAt) -> MemberAt {
+        let mut wanted = *at;
+        if let Some(last) = self.matches.last().filter(|_| self.is_full()) {
+            match self.order {
+                Order::Ascending => wanted.last = wanted.last.min(last.seq),
+                Order::Descending => wanted.first = wanted.first.max(last.seq),
+            }
+        }
+        wanted
+    }
+
     /// Whether the page is full of matches that come before all that this member can hold.
     fn is_better_than(&self, ahead: &MemberAt) -> bool {
-        let is_full = self.matches.len() >= self.wanted || self.bytes >= self.bytes_max;
-        is_full
+        self.is_full()
             && self.matches.last().is_some_and(|last| match self.order {
                 Order::Ascending => last.seq < ahead.first,
                 Order::Descending => last.seq > ahead.last,

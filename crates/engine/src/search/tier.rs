@@ -76,7 +76,7 @@ pub(super) fn piece_ahead(
     let mut ahead = ahead.filter(|(_, piece)| !piece.is_empty());
     match order {
         Order::Ascending => ahead.next(),
-        Order::Descending => ahead.last(),
+        Order::Descending => ahead.next_back(),
     }
 }
 

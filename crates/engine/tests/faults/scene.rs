@@ -35,7 +35,7 @@ impl Scene {
     pub(crate) fn over(mut fixture: Fixture, destination: &Destination, failure: Failure) -> Self {
         fixture.policy.transaction_entries = TRANSACTION_ENTRIES;
         let store = Arc::new(FaultyStore::new(fixture.store(), failure.of_store()));
-        let storage = Arc::new(FaultyStorage::new(destination.storage()));
+        let storage = Arc::new(FaultyStorage::new(destination.storage().clone()));
         Self { fixture, store, storage }
     }
 

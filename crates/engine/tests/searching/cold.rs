@@ -7,9 +7,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use store::Table;
 use testkit::{Fixture, Rows, check, events};
 
-use crate::sample::{
-    Lines, ORDERS, all_lines, all_pages, assert_found, brute_force, by, parsed, random_filter, seq,
-};
+use crate::sample::{Lines, ORDERS, all_lines, all_pages, brute_force, by, parsed, random_filter, seq};
 
 /// Archives the oldest entries that are hot, at most so many.
 pub(crate) async fn archive(engine: &Engine, limit: u64) -> u64 {
@@ -58,14 +56,14 @@ async fn found_below(engine: &Engine, filter: &Filter, order: Order, size: u64, 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn archiving_changes_no_answer_wherever_the_border_is() {
-    let (fixture, engine, lines) = ledger(5, 200_000).await;
+    let (fixture, engine, lines) = ledger(3, 200_000).await;
     let size = lines.len() as u64;
     let mut random = StdRng::seed_from_u64(11);
-    let filters = filters(&lines, &mut random, 45);
-    assert!(filters.iter().filter(|(_, expected)| !expected.is_empty()).count() > 25);
+    let filters = filters(&lines, &mut random, 30);
+    assert!(filters.iter().filter(|(_, expected)| !expected.is_empty()).count() > 15);
     let mut archived = 0;
     while archived < size {
-        archived += archive(&engine, random.random_range(3_000..25_000)).await;
+        archived += archive(&engine, random.random_range(3_000..14_000)).await;
         for ((filter, expected), order) in filters.iter().zip(ORDERS.into_iter().cycle()) {
             let limit = random.random_range((expected.len() / 8).clamp(1, 900)..=1_000);
             let found = found_below(&engine, filter, order, size, limit).await;
@@ -121,7 +119,7 @@ async fn a_needle_reads_its_own_member_and_few_others() {
     for line in lines[..45_000].iter().step_by(2_250) {
         let fields = EntryFields::parse(line).unwrap();
         let page = engine.ledger().search(&by("event_id", &fields.event_id), &Page::default()).await.unwrap();
-        assert_eq!(page.entries, [line.clone()]);
+        assert_eq!(page.entries, std::slice::from_ref(line));
         assert_eq!(page.tiers, ["hot", "cold"]);
         read += page.bytes_read;
         searches += 1;

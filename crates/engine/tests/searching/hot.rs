@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use engine::{Actor, ArchiveRun, Engine, ErrorKind, NoProgress, Order, Page, Tier, Window};
 use event::{EntryFields, Filter};
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 use store::{EntryScan, Store};
 use testkit::{Fixture, Rows, events};
 

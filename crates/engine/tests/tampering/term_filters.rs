@@ -19,7 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
             |scene| {
                 scene.sql(&[
                     "UPDATE term_filter SET body = 'x' WHERE key = (SELECT min(key) FROM term_filter)",
-                ])
+                ]);
             },
             &[("index-mismatch", Some(0))],
         ),

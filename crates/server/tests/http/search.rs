@@ -94,6 +94,21 @@ fn c1_a_bad_query_is_an_error_that_names_all_that_is_wrong() {
 }
 
 #[test]
+fn a_query_says_which_tier_it_asks_and_a_cursor_stays_in_it() {
+    let server = Server::start();
+    filled(&server, &["a", "b"]);
+    let auditor = server.token(Role::Auditor, Some("7"));
+    let hot = server.get(&auditor, "/v1/audit/events?tier=hot&limit=1").ok(200);
+    assert_eq!((ids(&hot), &hot["tiers"]), (vec!["b"], &serde_json::json!(["hot"])));
+    let cold = server.get(&auditor, "/v1/audit/events?tier=cold").ok(200);
+    assert_eq!((ids(&cold).len(), &cold["tiers"]), (0, &serde_json::json!(["cold"])));
+    let cursor = hot["next_cursor"].as_str().unwrap();
+    server.get(&auditor, &format!("/v1/audit/events?cursor={cursor}")).refused(400, "query_invalid");
+    let error = server.get(&auditor, "/v1/audit/events?tier=warm").refused(400, "query_invalid");
+    assert_eq!(details(&error), [(None, "tier", "choice")]);
+}
+
+#[test]
 fn filters_are_anded_and_decoded() {
     let server = Server::start();
     let writer = filled(&server, &["a", "b"]);

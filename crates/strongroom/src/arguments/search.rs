@@ -105,7 +105,7 @@ pub(crate) struct SearchArguments {
     /// At most so many entries, 1 to 1,000
     #[arg(long, value_name = "N", default_value = "100")]
     limit: String,
-    /// What is looked through: the hot window, the archive, or both
+    /// Look in the hot window, the archive, or both
     #[arg(long, value_enum, hide_possible_values = true, value_name = "hot|cold|all", default_value = "all")]
     tier: SearchTier,
     /// Go on where an earlier answer ended

@@ -37,6 +37,15 @@ fn an_event_is_appended_found_shown_archived_and_verified() {
     assert_eq!(shown["tiers"], serde_json::json!(["cold"]));
     assert_eq!(shown["batch"], run["batch"]);
 
+    let search = ["search", "--request-id", "request-17", "--json", "--tier"];
+    for (tier, count) in [("all", 1), ("cold", 1), ("hot", 0)] {
+        let again = place.run(&[&search[..], &[tier]].concat()).succeeds().json();
+        assert_eq!(again["entries"].as_array().unwrap().len(), count, "{tier}");
+        let tiers =
+            if tier == "all" { serde_json::json!(["hot", "cold"]) } else { serde_json::json!([tier]) };
+        assert_eq!(again["tiers"], tiers);
+    }
+
     let batches = place.run(&["archive", "list", "--json"]).succeeds().json_lines();
     assert_eq!(batches.len(), 1);
     assert_eq!(batches[0]["state"], "pruned");
