@@ -2,6 +2,7 @@
 
 mod batch;
 mod completing;
+mod discarding;
 mod proving;
 mod run;
 mod select;
@@ -17,6 +18,7 @@ use crate::progress::Progress;
 
 pub(crate) use batch::BatchRow;
 pub use batch::BatchSummary;
+pub(crate) use discarding::discarded_end;
 
 /// Which entries are old enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub struct ArchiveReport {
     pub verified: u64,
     /// Entries written but not proven.
     pub unverified: u64,
+    /// Entries given up without a copy, because the destination is `null:`.
+    pub discarded: u64,
     /// Hot copies deleted.
     pub pruned: u64,
     /// Entries kept hot by legal holds.

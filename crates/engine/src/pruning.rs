@@ -15,6 +15,8 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
+/// At most so many ranges in one transaction, so that its receipt fits into an entry.
+const RANGES_MAX: usize = 1_000;
 /// Dedup keys looked at in one step of their expiry.
 const KEYS_AT_ONCE: usize = 10_000;
 /// At most so many bytes are given back to the operating system in one run.
@@ -40,22 +42,25 @@ impl Engine {
         report: &mut ArchiveReport,
     ) -> Result<()> {
         let plan = &row.plan;
-        let left = self.ledger().view().pruned.gaps(plan.first_seq..plan.size());
+        let mut left = self.ledger().view().pruned.gaps(plan.first_seq..plan.size());
+        if let Some(discarding) = &row.discarding {
+            // What is left for good need not be looked at again.
+            if count(&left) <= discarding.kept {
+                return Ok(());
+            }
+            left = self.discardable(left).await?;
+        }
         if left.is_empty() {
             return Ok(());
         }
         report.batch = Some(plan.id.to_string());
-        progress.begin("pruning", Some(left.iter().map(|range| range.end - range.start).sum()));
-        for range in left {
-            let step = self.ledger().inner.policy.transaction_entries.max(1);
-            let mut next = range.start;
-            while next < range.end {
-                let end = range.end.min(next.saturating_add(step));
-                self.prune(plan.id.as_str(), next..end, actor).await?;
-                report.pruned += end - next;
-                progress.advance(end - next);
-                next = end;
-            }
+        progress.begin("pruning", Some(count(&left)));
+        let step = self.ledger().inner.policy.transaction_entries.max(1);
+        for ranges in in_steps(left, step) {
+            let entries = count(&ranges);
+            self.prune(plan.id.as_str(), ranges, actor).await?;
+            report.pruned += entries;
+            progress.advance(entries);
         }
         progress.end();
         self.reclaim().await
@@ -73,8 +78,10 @@ impl Engine {
         Ok(())
     }
 
-    /// One transaction: the hot copies go and their receipt comes.
-    async fn prune(&self, batch: &str, range: Range<u64>, actor: &Actor) -> Result<()> {
+    /// One transaction: the hot copies go and their receipt comes. The ranges are ascending, and at least one.
+    async fn prune(&self, batch: &str, ranges: Vec<Range<u64>>, actor: &Actor) -> Result<()> {
+        let (Some(first), Some(last)) = (ranges.first(), ranges.last()) else { return Ok(()) };
+        let range = first.start..last.end;
         let signed = self.ledger().checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
         if range.end > signed {
             let message =
@@ -86,7 +93,9 @@ impl Engine {
         let (hold_version, segments) = {
             let view = self.ledger().view();
             let mut pruned = view.pruned.clone();
-            pruned.insert(range.clone());
+            for range in &ranges {
+                pruned.insert(range.clone());
+            }
             let touched = range.start / SEGMENT_ENTRIES..=(range.end - 1) / SEGMENT_ENTRIES;
             let gone = touched.filter(|number| {
                 let sealed = view.segments.get(*number as usize);
@@ -95,12 +104,13 @@ impl Engine {
             });
             (view.head.hold_version, gone.collect())
         };
-        let row = PrunedRow { batch: batch.to_owned(), ranges: vec![[range.start, range.end - 1]] };
+        let inclusive = ranges.iter().map(|range| [range.start, range.end - 1]).collect();
+        let row = PrunedRow { batch: batch.to_owned(), ranges: inclusive };
         let body = serde_json::to_string(&row)
             .map_err(|error| Error::with_source(ErrorKind::Internal, "a receipt cannot be written", error))?;
         let change = RowChange::Put(Table::Pruned, Row { key: format!("{:020}", range.start), body });
-        let details = json!({ "ranges": row.ranges, "entries": range.end - range.start });
-        let prune = Prune { ranges: vec![range], hold_version, segments };
+        let details = json!({ "ranges": row.ranges, "entries": count(&ranges) });
+        let prune = Prune { ranges, hold_version, segments };
         self.state_change("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune))
             .await?;
         Ok(())
@@ -134,9 +144,48 @@ impl Engine {
     /// before it, which errs on the side of keeping keys longer.
     async fn keys_expire_before(&self, cutoff: Timestamp) -> Result<Option<u64>> {
         let rows = self.ledger().batch_rows().await?;
-        let old = rows
-            .iter()
-            .filter(|row| row.completed.as_ref().is_some_and(|completed| completed.archived_at < cutoff));
+        let old = rows.iter().filter(|row| row.done_at().is_some_and(|done_at| done_at < cutoff));
         Ok(old.map(|row| row.plan.size()).max())
+    }
+}
+
+fn count(ranges: &[Range<u64>]) -> u64 {
+    ranges.iter().map(|range| range.end - range.start).sum()
+}
+
+/// The same ranges in groups of at most `step` entries each.
+fn in_steps(ranges: Vec<Range<u64>>, step: u64) -> Vec<Vec<Range<u64>>> {
+    let mut groups: Vec<Vec<Range<u64>>> = Vec::new();
+    let mut room = 0;
+    for range in ranges {
+        let mut next = range.start;
+        while next < range.end {
+            if room == 0 || groups.last().is_none_or(|group| group.len() >= RANGES_MAX) {
+                groups.push(Vec::new());
+                room = step;
+            }
+            let end = range.end.min(next.saturating_add(room));
+            if let Some(group) = groups.last_mut() {
+                group.push(next..end);
+            }
+            room -= end - next;
+            next = end;
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_hold_so_many_entries_over_any_number_of_ranges() {
+        let steps = in_steps(vec![0..3, 5..6, 10..20], 5);
+        let shown: Vec<String> = steps.iter().map(|ranges| format!("{ranges:?}")).collect();
+        assert_eq!(shown, ["[0..3, 5..6, 10..11]", "[11..16]", "[16..20]"]);
+        let apart = (0..2_500).map(|number| 2 * number..2 * number + 1).collect();
+        let sizes: Vec<usize> = in_steps(apart, 10_000).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [1_000, 1_000, 500]);
     }
 }

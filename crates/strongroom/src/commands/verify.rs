@@ -83,6 +83,9 @@ last full verification  {}
         grouped(report.archived_checked),
         report.last_full_verified_at.map_or_else(|| "never".to_owned(), |time| time.to_string()),
     );
+    if report.discarded > 0 {
+        let _ = writeln!(text, "discarded               {}", grouped(report.discarded));
+    }
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {}", finding(warning));
     }
