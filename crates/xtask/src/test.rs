@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::failure::Failure;
 use crate::process;
 use crate::tidy;
+use crate::tools::testservers::Servers;
 use crate::tools::{deny, python};
 use crate::workspace::Workspace;
 
@@ -46,7 +47,10 @@ pub(crate) fn run(scope: Scope) -> Result<(), Failure> {
     let workspace = Workspace::around(Path::new("."))?;
     let started = Instant::now();
     let steps = match scope {
-        Scope::Full => full(&workspace.root, &deny::program(&workspace)?, &python::interpreter(&workspace)?),
+        Scope::Full => {
+            let (deny, python) = (deny::program(&workspace)?, python::interpreter(&workspace)?);
+            full(&workspace.root, &deny, &python, &Servers::prepared(&workspace)?)
+        }
         Scope::Fast => fast(&workspace.root),
     };
     let count = run_in_order(steps, || tidy::check_and_print(&workspace))?;
@@ -55,9 +59,10 @@ pub(crate) fn run(scope: Scope) -> Result<(), Failure> {
 }
 
 /// Clippy and doc share the dependencies' metadata, and no step sets RUSTFLAGS: that would build everything anew.
-fn full(root: &Path, deny: &Path, python: &Path) -> Vec<Step> {
+fn full(root: &Path, deny: &Path, python: &Path, servers: &Servers) -> Vec<Step> {
     let mut tests = cargo(root, &["test", "--workspace"]);
     tests.env(python::VARIABLE, python);
+    servers.tell(&mut tests);
     let mut doc = cargo(root, &["doc", "--workspace", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-Dwarnings");
     vec![
@@ -134,19 +139,23 @@ fn seconds(since: Instant) -> String {
 mod tests {
     use super::*;
 
+    fn servers() -> Servers {
+        Servers { localstack: "/venv/localstack".into(), azurite: "/azurite.js".into() }
+    }
+
     fn names(steps: &[Step]) -> Vec<&str> {
         steps.iter().map(|step| step.name).collect()
     }
 
     #[test]
     fn the_full_run_has_every_step_in_ci_order() {
-        let steps = full(Path::new("."), Path::new("cargo-deny"), Path::new("python"));
+        let steps = full(Path::new("."), Path::new("cargo-deny"), Path::new("python"), &servers());
         assert_eq!(names(&steps), ["fmt", "tidy", "deny", "clippy", "test", "doc"]);
     }
 
     #[test]
-    fn the_tests_are_told_which_python_and_the_pages_are_built_without_warnings() {
-        let steps = full(Path::new("."), Path::new("cargo-deny"), Path::new("/venv/python"));
+    fn the_tests_are_told_where_things_are_and_the_pages_are_built_without_warnings() {
+        let steps = full(Path::new("."), Path::new("cargo-deny"), Path::new("/venv/python"), &servers());
         let variable = |step: &Step, wanted: &str| match &step.work {
             Work::Child(command) => command
                 .get_envs()
@@ -155,6 +164,8 @@ mod tests {
             Work::Tidy => None,
         };
         assert_eq!(variable(&steps[4], "STRONGROOM_TEST_PYTHON").as_deref(), Some("/venv/python"));
+        assert_eq!(variable(&steps[4], "STRONGROOM_TEST_LOCALSTACK").as_deref(), Some("/venv/localstack"));
+        assert_eq!(variable(&steps[4], "STRONGROOM_TEST_AZURITE").as_deref(), Some("/azurite.js"));
         assert_eq!(variable(&steps[5], "RUSTDOCFLAGS").as_deref(), Some("-Dwarnings"));
     }
 

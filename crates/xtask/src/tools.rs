@@ -2,3 +2,4 @@
 
 pub(crate) mod deny;
 pub(crate) mod python;
+pub(crate) mod testservers;

@@ -1,6 +1,7 @@
 //! A Python environment for the tests that check an archive with stock tools instead of with our own code, and for the
 //! tests of the Python client.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,38 +17,60 @@ pub(crate) const VARIABLE: &str = "STRONGROOM_TEST_PYTHON";
 /// certificates for the client's tests; `mypy` checks the client's types.
 const PACKAGES: [&str; 2] = ["cryptography==50.0.2", "mypy==2.4.1"];
 
-/// The interpreter of the environment under the target directory, made if it is not there or holds other versions.
+/// An environment with exactly what is pinned, kept once it is made.
+pub(crate) struct Environment {
+    /// What it is for, as people are told.
+    pub(crate) what: &'static str,
+    /// Where it is.
+    pub(crate) home: PathBuf,
+    /// What pip is told to install, and how.
+    pub(crate) arguments: Vec<OsString>,
+    /// Every package with its version, a line each. An environment with other pins is made anew.
+    pub(crate) pins: String,
+}
+
+/// The interpreter of the environment for tests under the target directory.
 pub(crate) fn interpreter(workspace: &Workspace) -> Result<PathBuf, Failure> {
-    let home = workspace.target.join("python");
-    let interpreter = interpreter_in(&home);
-    if !is_complete(&home) {
-        println!("making a Python environment with {} in {} (once)", PACKAGES.join(", "), home.display());
-        create(&home, &interpreter)?;
-    }
-    Ok(interpreter)
-}
-
-fn create(home: &Path, interpreter: &Path) -> Result<(), Failure> {
-    let mut environment = Command::new(if cfg!(windows) { "python" } else { "python3" });
-    // --clear: what an earlier attempt or an earlier pin left must not shine through.
-    process::run(environment.args(["-m", "venv", "--clear"]).arg(home)).map_err(|failure| {
-        Failure::CouldNotRun(format!(
-            "cannot make a Python environment: {failure}\n\
-             hint: it needs Python 3 with its venv and ensurepip modules (Debian, Ubuntu: apt-get install python3-venv)"
-        ))
-    })?;
-    let mut installation = Command::new(interpreter);
     // Wheels only: building `cryptography` from source would need a whole OpenSSL and take minutes.
-    installation.args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"]).args(PACKAGES);
-    process::run(&mut installation)
-        .map_err(|failure| Failure::CouldNotRun(format!("cannot install Python packages: {failure}")))?;
-    // Written last, so an environment that broke off half-way is made again.
-    fs::write(marker_in(home), pins())
-        .map_err(|error| Failure::CouldNotRun(format!("cannot write {}: {error}", marker_in(home).display())))
+    let arguments = ["--only-binary", ":all:"].into_iter().chain(PACKAGES).map(OsString::from).collect();
+    let what = "tests in Python";
+    Environment { what, home: workspace.target.join("python"), arguments, pins: pins() }.interpreter()
 }
 
-fn is_complete(home: &Path) -> bool {
-    interpreter_in(home).exists() && fs::read_to_string(marker_in(home)).is_ok_and(|found| found == pins())
+impl Environment {
+    /// Its interpreter. The environment is made if it is not there or holds other versions.
+    pub(crate) fn interpreter(&self) -> Result<PathBuf, Failure> {
+        if !self.is_complete() {
+            println!("making a Python environment for {} in {} (once)", self.what, self.home.display());
+            self.create()?;
+        }
+        Ok(interpreter_in(&self.home))
+    }
+
+    fn create(&self) -> Result<(), Failure> {
+        let mut environment = Command::new(if cfg!(windows) { "python" } else { "python3" });
+        // --clear: what an earlier attempt or an earlier pin left must not shine through.
+        process::run(environment.args(["-m", "venv", "--clear"]).arg(&self.home)).map_err(|failure| {
+            Failure::CouldNotRun(format!(
+                "cannot make a Python environment: {failure}\n\
+                 hint: it needs Python 3 with its venv and ensurepip modules (Debian, Ubuntu: apt-get install python3-venv)"
+            ))
+        })?;
+        let mut installation = Command::new(interpreter_in(&self.home));
+        installation.args(["-m", "pip", "install", "--quiet"]).args(&self.arguments);
+        process::run(&mut installation).map_err(|failure| {
+            Failure::CouldNotRun(format!("cannot install Python packages for {}: {failure}", self.what))
+        })?;
+        // Written last, so an environment that broke off half-way is made again.
+        let marker = marker_in(&self.home);
+        fs::write(&marker, &self.pins)
+            .map_err(|error| Failure::CouldNotRun(format!("cannot write {}: {error}", marker.display())))
+    }
+
+    fn is_complete(&self) -> bool {
+        interpreter_in(&self.home).exists()
+            && fs::read_to_string(marker_in(&self.home)).is_ok_and(|found| found == self.pins)
+    }
 }
 
 fn interpreter_in(home: &Path) -> PathBuf {
@@ -79,6 +102,9 @@ mod tests {
 
     #[test]
     fn an_environment_counts_only_with_an_interpreter_and_the_same_pins() {
+        let is_complete = |home: &Path| {
+            Environment { what: "", home: home.to_owned(), arguments: Vec::new(), pins: pins() }.is_complete()
+        };
         assert!(is_complete(environment(Some(&pins())).path()));
         assert!(!is_complete(environment(None).path()), "installation broke off");
         assert!(!is_complete(environment(Some("cryptography==1.0\n")).path()), "an earlier pin");
