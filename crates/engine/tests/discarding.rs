@@ -121,7 +121,6 @@ async fn a_ledger_is_archived_or_discarded_and_never_both_by_turns() {
     append(&fixture, &engine, &["b"]).await;
     fixture.clock.advance_days(8);
     engine.shutdown().await.unwrap();
-    drop(engine);
     let engine = Engine::open(null_parts(&fixture)).await.unwrap();
     let refused = run(&engine, 7).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
@@ -136,7 +135,6 @@ async fn a_ledger_is_archived_or_discarded_and_never_both_by_turns() {
     append(&other, &engine, &["b"]).await;
     other.clock.advance_days(8);
     engine.shutdown().await.unwrap();
-    drop(engine);
     let engine = other.open().await.unwrap();
     let refused = run(&engine, 7).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");

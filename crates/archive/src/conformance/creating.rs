@@ -1,6 +1,5 @@
 //! Creating: once, at the same time, given up, small and large, and with nothing else allowed.
 
-use std::future::Future as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Poll;

@@ -36,7 +36,11 @@ impl Engine {
         let contents: Vec<BoxFuture<'_, _>> = objects.iter().map(read).collect();
         let mut contents = stream::iter(contents).buffered(OBJECTS_AT_ONCE);
         while let Some((object, content)) = contents.next().await {
-            for (seq, leaf) in content?.leaves {
+            let content = content.map_err(|error| {
+                let message = format!("the archive destination {} does not confirm", destination.name());
+                Error::with_source(ErrorKind::Unavailable, message, error)
+            })?;
+            for (seq, leaf) in content.leaves {
                 let slot = seq.checked_sub(plan.first_seq).and_then(|offset| proven.get_mut(offset as usize));
                 match slot {
                     Some(proven) if !*proven && tiles.leaf(seq) == Some(leaf) => *proven = true,
