@@ -43,6 +43,8 @@ pub enum Check {
     Reading,
     /// Size and times without reading, and what is not there.
     Heads,
+    /// What is above a key is no object, although a file system has something there.
+    DirectoryNames,
     /// A listing has exactly the keys below its prefix, at once.
     Listing,
     /// A listing goes on after its first thousand keys.
@@ -55,7 +57,7 @@ pub enum Check {
 
 impl Check {
     /// All of them. [`Check::Removal`] needs credentials that may delete, as only those for expiry may.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CreateTwice,
         Self::ConcurrentCreates,
         Self::InterruptedCreate,
@@ -63,6 +65,7 @@ impl Check {
         Self::OddKeys,
         Self::Reading,
         Self::Heads,
+        Self::DirectoryNames,
         Self::Listing,
         Self::LongListing,
         Self::CreateAndReadAlone,
@@ -80,6 +83,7 @@ impl Check {
             Self::OddKeys => reading::odd_keys(&place).await,
             Self::Reading => reading::ranges(&place).await,
             Self::Heads => reading::heads(&place).await,
+            Self::DirectoryNames => reading::directory_names(&place).await,
             Self::Listing => reading::listing(&place).await,
             Self::LongListing => reading::long_listing(&place).await,
             Self::CreateAndReadAlone => creating::with_create_and_read_alone(&place).await,

@@ -3,6 +3,7 @@
 mod adopting;
 mod batch;
 mod completing;
+mod discarding;
 mod inspection;
 mod last_run;
 mod orphans;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use batch::BatchRow;
 pub use batch::BatchSummary;
+pub(crate) use discarding::discarded_end;
 pub use inspection::{BatchDetail, ManifestState};
 pub use last_run::{DestinationError, DestinationState, LastRun, RunResult};
 pub use orphans::OrphanedObject;
@@ -66,6 +68,8 @@ pub struct ArchiveReport {
     pub unread: u64,
     /// Entries written but not proven.
     pub unverified: u64,
+    /// Entries given up without a copy, because the destination is `null:`.
+    pub discarded: u64,
     /// Hot copies deleted.
     pub pruned: u64,
     /// Entries kept hot by legal holds.

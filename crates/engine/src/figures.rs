@@ -159,7 +159,7 @@ impl Ledger {
             return Ok(None);
         };
         let batches = self.batch_rows().await?;
-        let archived = batches.iter().rfind(|row| row.completed.is_some());
+        let archived = batches.iter().rfind(|row| row.done_at().is_some());
         let first = archived.map_or(0, |row| row.plan.last_seq + 1);
         let behind = self.older_than(first, self.tree_size(), cutoff).await?;
         let entries = behind.end - behind.start;

@@ -1,6 +1,7 @@
 //! Deleting hot copies that a proven batch covers, with a receipt for each transaction; and the dedup keys whose
 //! time is up.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
+/// At most so many ranges in one transaction, so that its receipt fits into an entry.
+const RANGES_MAX: usize = 1_000;
 /// Dedup keys looked at in one step of their expiry.
 const KEYS_AT_ONCE: usize = 10_000;
 /// At most so many bytes are given back to the operating system in one run.
@@ -75,24 +78,28 @@ impl Engine {
         report: &mut ArchiveReport,
     ) -> Result<()> {
         let plan = &row.plan;
-        let left = self.ledger().view().pruned.gaps(plan.first_seq..plan.size());
+        let mut left = self.ledger().view().pruned.gaps(plan.first_seq..plan.size());
+        if let Some(discarding) = &row.discarding {
+            // What is left for good need not be looked at again.
+            if count(&left) <= discarding.kept {
+                return Ok(());
+            }
+            left = self.discardable(left).await?;
+        }
         if left.is_empty() {
             return Ok(());
         }
         report.batch = Some(plan.id.to_string());
-        progress.begin("pruning", Some(left.iter().map(|range| range.end - range.start).sum()));
+        progress.begin("pruning", Some(count(&left)));
         let mut steps = Steps::up_to(self.ledger().inner.policy.transaction_entries);
-        for range in left {
-            let mut next = range.start;
-            while next < range.end {
-                let end = range.end.min(next.saturating_add(steps.entries));
-                let begun = Instant::now();
-                let receipt = self.prune(plan.id.as_str(), next..end, actor).await?;
-                steps.took(begun.elapsed(), receipt);
-                report.pruned += end - next;
-                progress.advance(end - next);
-                next = end;
-            }
+        let mut left = VecDeque::from(left);
+        while !left.is_empty() {
+            let ranges = first_of(&mut left, steps.entries);
+            let (entries, begun) = (count(&ranges), Instant::now());
+            let receipt = self.prune(plan.id.as_str(), ranges, actor).await?;
+            steps.took(begun.elapsed(), receipt);
+            report.pruned += entries;
+            progress.advance(entries);
         }
         progress.end();
         progress.begin("giving space back", None);
@@ -113,8 +120,13 @@ impl Engine {
         Ok(())
     }
 
-    /// One transaction: the hot copies go and their receipt comes, whose seq is answered.
-    async fn prune(&self, batch: &str, range: Range<u64>, actor: &Actor) -> Result<u64> {
+    /// One transaction: the hot copies go and their receipt comes, whose seq is answered. The ranges are ascending, and at
+    /// least one.
+    async fn prune(&self, batch: &str, ranges: Vec<Range<u64>>, actor: &Actor) -> Result<u64> {
+        let (Some(first), Some(last)) = (ranges.first(), ranges.last()) else {
+            return Err(Error::new(ErrorKind::Internal, "nothing was given to be pruned"));
+        };
+        let range = first.start..last.end;
         let signed = self.ledger().checkpoint().await?.map_or(0, |checkpoint| checkpoint.size);
         if range.end > signed {
             let message =
@@ -126,7 +138,9 @@ impl Engine {
         let (hold_version, segments) = {
             let view = self.ledger().view();
             let mut pruned = view.pruned.clone();
-            pruned.insert(range.clone());
+            for range in &ranges {
+                pruned.insert(range.clone());
+            }
             let touched = range.start / SEGMENT_ENTRIES..=(range.end - 1) / SEGMENT_ENTRIES;
             let gone = touched.filter(|number| {
                 let sealed = view.segments.get(*number as usize);
@@ -135,13 +149,14 @@ impl Engine {
             });
             (view.head.hold_version, gone.collect())
         };
-        let row = PrunedRow { batch: batch.to_owned(), ranges: vec![[range.start, range.end - 1]] };
+        let inclusive = ranges.iter().map(|range| [range.start, range.end - 1]).collect();
+        let row = PrunedRow { batch: batch.to_owned(), ranges: inclusive };
         let body = serde_json::to_string(&row)
             .map_err(|error| Error::with_source(ErrorKind::Internal, "a receipt cannot be written", error))?;
         let change = RowChange::Put(Table::Pruned, Row { key: format!("{:020}", range.start), body });
-        let details = json!({ "ranges": row.ranges, "entries": range.end - range.start });
-        let prune = Prune { ranges: vec![range], hold_version, segments };
-        let (first_seq, last_seq) = (row.ranges[0][0], row.ranges[0][1]);
+        let details = json!({ "ranges": row.ranges, "entries": count(&ranges) });
+        let prune = Prune { ranges, hold_version, segments };
+        let (first_seq, last_seq) = (range.start, range.end - 1);
         let receipt = self
             .change_of_run("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune))
             .await?;
@@ -185,11 +200,29 @@ impl Engine {
     /// before it, which errs on the side of keeping keys longer.
     async fn keys_expire_before(&self, cutoff: Timestamp) -> Result<Option<u64>> {
         let rows = self.ledger().batch_rows().await?;
-        let old = rows
-            .iter()
-            .filter(|row| row.completed.as_ref().is_some_and(|completed| completed.archived_at < cutoff));
+        let old = rows.iter().filter(|row| row.done_at().is_some_and(|done_at| done_at < cutoff));
         Ok(old.map(|row| row.plan.size()).max())
     }
+}
+
+fn count<'a>(ranges: impl IntoIterator<Item = &'a Range<u64>>) -> u64 {
+    ranges.into_iter().map(|range| range.end - range.start).sum()
+}
+
+/// Takes the first so many entries (at least one), over as many ranges as a receipt can name.
+fn first_of(left: &mut VecDeque<Range<u64>>, entries: u64) -> Vec<Range<u64>> {
+    let mut taken = Vec::new();
+    let mut room = entries.max(1);
+    while room > 0 && taken.len() < RANGES_MAX {
+        let Some(range) = left.pop_front() else { break };
+        let end = range.end.min(range.start.saturating_add(room));
+        if end < range.end {
+            left.push_front(end..range.end);
+        }
+        room -= end - range.start;
+        taken.push(range.start..end);
+    }
+    taken
 }
 
 #[cfg(test)]
@@ -213,5 +246,23 @@ mod tests {
         assert_eq!(entries_after(&mut steps, 100, 200), 1_000, "each needs a receipt");
         assert_eq!(entries_after(&mut steps, 2, 250), 2_000, "there was time left");
         assert_eq!(Steps::up_to(10).entries, 10);
+    }
+
+    #[test]
+    fn steps_hold_so_many_entries_over_any_number_of_ranges() {
+        let steps = |ranges: Vec<Range<u64>>, entries| {
+            let mut left = VecDeque::from(ranges);
+            let mut steps = Vec::new();
+            while !left.is_empty() {
+                steps.push(first_of(&mut left, entries));
+            }
+            steps
+        };
+        let shown: Vec<String> =
+            steps(vec![0..3, 5..6, 10..20], 5).iter().map(|ranges| format!("{ranges:?}")).collect();
+        assert_eq!(shown, ["[0..3, 5..6, 10..11]", "[11..16]", "[16..20]"]);
+        let apart = (0..2_500).map(|number| 2 * number..2 * number + 1).collect();
+        let sizes: Vec<usize> = steps(apart, 10_000).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [1_000, 1_000, 500]);
     }
 }

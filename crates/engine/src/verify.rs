@@ -69,6 +69,9 @@ pub struct VerifyReport {
     pub oldest_hot_seq: Option<u64>,
     /// The last entry that is archived and proven.
     pub highest_archived_seq: Option<u64>,
+    /// Entries that were discarded with a receipt: there is no copy, and their leaf hashes are all that is left.
+    #[serde(default)]
+    pub discarded: u64,
     /// Hot entries hashed.
     pub entries_checked: u64,
     /// Archived entries read and hashed this time, over all destinations.

@@ -32,6 +32,11 @@ pub(crate) async fn show(
             return Err(absent());
         }
     }
+    if entry.line.is_empty() {
+        let message =
+            format!("entry {number} was discarded: its hash {} is all that is left", entry.leaf_hash);
+        return Err(Failure::not_found(message));
+    }
     Ok(json_text(StatusCode::OK, entry.line))
 }
 

@@ -1,6 +1,5 @@
 //! Creating: once, at the same time, given up, small and large, and with nothing else allowed.
 
-use std::future::Future as _;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Poll;
@@ -29,7 +28,7 @@ pub(super) async fn twice(place: &Place) -> Result<(), Failed> {
 }
 
 pub(super) async fn at_the_same_time(place: &Place) -> Result<(), Failed> {
-    for round in 0..4 {
+    for round in 0..8 {
         let name = format!("round-{round}");
         let key = place.key(&name);
         let creators = (0..CREATORS).map(|number| {

@@ -5,6 +5,7 @@ use event::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::{Row, RowChange, Table};
 
+use super::discarding::Discarding;
 use crate::error::{Error, ErrorKind, Result, corrupt_row};
 use crate::ledger::Ledger;
 use crate::seq_set::SeqSet;
@@ -15,6 +16,9 @@ pub(crate) struct BatchRow {
     pub(crate) plan: BatchPlan,
     /// Filled when every destination has confirmed.
     pub(crate) completed: Option<Completed>,
+    /// Set where there is no destination to confirm anything: the batch goes nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) discarding: Option<Discarding>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +33,17 @@ pub(crate) struct Completed {
 impl BatchRow {
     pub(crate) fn is_complete(&self) -> bool {
         self.completed.is_some()
+    }
+
+    /// Whether its entries were given up.
+    pub(crate) fn is_discarded(&self) -> bool {
+        self.done_at().is_some() && !self.is_complete()
+    }
+
+    /// When it was recorded as archived or discarded; from then on its entries may be pruned.
+    pub(crate) fn done_at(&self) -> Option<Timestamp> {
+        let discarded = || self.discarding.as_ref()?.discarded_at;
+        self.completed.as_ref().map(|completed| completed.archived_at).or_else(discarded)
     }
 
     /// Rows sort by where the batch begins.
@@ -46,6 +61,7 @@ impl BatchRow {
     pub(super) fn summary(&self, pruned: &SeqSet) -> BatchSummary {
         let plan = &self.plan;
         let state = match &self.completed {
+            None if self.is_discarded() => "discarded",
             None => "writing",
             Some(_) if pruned.covers(&(plan.first_seq..plan.last_seq + 1)) => "pruned",
             Some(_) => "archived",
@@ -72,7 +88,7 @@ impl BatchRow {
 pub struct BatchSummary {
     /// Its id.
     pub batch: String,
-    /// `writing`, `archived` (proven, still hot in part) or `pruned`.
+    /// `writing`, `archived` (proven, still hot in part), `pruned`, or `discarded` (given up without a copy).
     pub state: &'static str,
     /// First entry.
     pub first_seq: u64,

@@ -30,6 +30,10 @@ impl Engine {
         progress: &dyn Progress,
         report: &mut ArchiveReport,
     ) -> Result<()> {
+        self.ledger().refuse_mixing(std::slice::from_ref(&row))?;
+        if row.discarding.is_some() {
+            return self.discard(row, actor, progress, report).await;
+        }
         let plan = row.plan.clone();
         let tiles = Arc::new(self.tiles_for(&plan).await?);
         self.check_tiles(&plan, &tiles).await?;

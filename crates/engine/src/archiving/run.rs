@@ -8,6 +8,7 @@ use archive::{BatchId, BatchPlan};
 use serde_json::json;
 
 use super::batch::BatchRow;
+use super::discarding::Discarding;
 use super::under_way::Told;
 use super::{ArchiveReport, ArchiveRun};
 use crate::actor::Actor;
@@ -61,7 +62,8 @@ impl Engine {
         if run.dry_run {
             let rows = ledger.batch_rows().await?;
             let range = self.select(run, &rows, report).await?;
-            report.archived = range.end - range.start;
+            let planned = if ledger.discards() { &mut report.discarded } else { &mut report.archived };
+            *planned = range.end - range.start;
             return Ok(());
         }
         let running = self.begin_run().await?;
@@ -141,7 +143,7 @@ impl Engine {
         report: &mut ArchiveReport,
     ) -> Result<()> {
         for row in rows {
-            if row.is_complete() {
+            if row.done_at().is_some() {
                 self.prune_batch(row, actor, progress, report).await?;
             } else {
                 report.considered += row.plan.entries();
@@ -173,9 +175,11 @@ impl Engine {
 
     /// Commits the plan before anything is written, so that there is exactly one manifest for the range, ever.
     async fn plan_batch(&self, range: &Range<u64>, rows: &[BatchRow], actor: &Actor) -> Result<BatchRow> {
+        self.ledger().refuse_mixing(rows)?;
         let created_at = self.ledger().inner.clock.now();
         let previous = match rows.last() {
             None => None,
+            Some(row) if row.is_discarded() => None,
             Some(BatchRow { completed: Some(completed), .. }) => Some(completed.manifest.clone()),
             Some(BatchRow { completed: None, .. }) => {
                 return Err(Error::new(ErrorKind::Internal, "the batch before is not complete"));
@@ -189,7 +193,8 @@ impl Engine {
             last_seq: range.end - 1,
             previous,
         };
-        let row = BatchRow { plan, completed: None };
+        let discarding = self.ledger().discards().then(Discarding::default);
+        let row = BatchRow { plan, completed: None, discarding };
         let details = json!({ "first_seq": row.plan.first_seq, "last_seq": row.plan.last_seq });
         let id = row.plan.id.to_string();
         let rows = vec![row.put()?];

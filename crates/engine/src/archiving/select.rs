@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Ledger, chunk_of};
 
 /// What the ledger itself writes in an archive run.
-const RETENTION_ACTIONS: [&str; 3] = ["archive.batch.planned", "archive.batch.completed", "ledger.pruned"];
+const RETENTION_ACTIONS: [&str; 4] =
+    ["archive.batch.planned", "archive.batch.completed", "archive.batch.discarded", "ledger.pruned"];
 
 impl Ledger {
     /// Entries recorded strictly before this are old enough.

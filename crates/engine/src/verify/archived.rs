@@ -11,7 +11,7 @@ use store::Table;
 
 use super::state::Rows;
 use super::{Run, VerifyReport, archive_states};
-use crate::archiving::BatchRow;
+use crate::archiving::{BatchRow, discarded_end};
 use crate::cold::object_row_key;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::load_tiles;
@@ -41,19 +41,27 @@ impl Run<'_> {
     /// Verifies every destination and holds the catalogue against the manifests.
     pub(super) async fn check_archive(&mut self, rows: &mut Rows, earlier: &VerifyReport) -> Result<()> {
         let expected = rows.batches.iter().filter(|row| row.is_complete()).map(|row| row.plan.size()).max();
-        if let (Some(size), true) = (expected, self.subject.destinations.is_empty()) {
+        let places = self.subject.destinations.iter().filter(|place| !place.is_null());
+        let places: Vec<Destination> = places.cloned().collect();
+        if let (Some(size), true) = (expected, places.is_empty()) {
             let message = format!("entries up to {size} are archived, and no destination is configured");
             return Err(Error::new(ErrorKind::Unavailable, message));
         }
         self.report.highest_archived_seq = expected.map(|size| size - 1);
         let mut proven = expected.unwrap_or(0);
-        for destination in self.subject.destinations.clone() {
-            proven = proven.min(self.check_destination(&destination, rows, expected, earlier).await?);
+        for destination in &places {
+            proven = proven.min(self.check_destination(destination, rows, expected, earlier).await?);
         }
         // A receipt excuses the absence of an entry only as far as every archive proves to hold it: whoever can write
         // rows can write a receipt, but no signed manifest. Where an archive is damaged, that is the finding.
         self.archived = if self.archive_damaged { expected.unwrap_or(0) } else { proven };
-        rows.pruned.truncate(self.archived);
+        // What was discarded has no copy to prove; that it was is attested by entries that stay.
+        let discarded = discarded_end(&rows.batches).unwrap_or(0);
+        rows.pruned.truncate(self.archived.max(discarded));
+        if discarded > 0 {
+            let hot = rows.pruned.gaps(0..discarded).iter().map(|range| range.end - range.start).sum::<u64>();
+            self.report.discarded = discarded - hot;
+        }
         Ok(())
     }
 
@@ -84,7 +92,7 @@ impl Run<'_> {
         self.report.archived_unread = self.report.archived_unread.max(report.unread);
         self.archive_unread |= report.unread > 0;
         // A batch in the making has its checkpoint before its manifest.
-        let in_the_making = rows.batches.iter().find(|row| !row.is_complete());
+        let in_the_making = rows.batches.iter().find(|row| row.done_at().is_none());
         let checkpoint_in_the_making = in_the_making.map(|row| checkpoint_key(row.plan.size()));
         if report.problems.is_empty() {
             self.report.archive_states.insert(destination.name().to_owned(), report.states);

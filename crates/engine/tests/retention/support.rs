@@ -26,12 +26,8 @@ pub(crate) async fn append(fixture: &Fixture, engine: &Engine, ids: &[&str]) {
 /// The event ids of the tenant `t` that are hot, oldest first.
 pub(crate) async fn hot(engine: &Engine) -> Vec<String> {
     let filter = Filter::from_pairs([("tenant", "t")].into_iter()).unwrap();
-    let page = engine::Page {
-        order: engine::Order::Ascending,
-        limit: 1_000,
-        tier: engine::Tier::Hot,
-        cursor: None,
-    };
+    let page =
+        engine::Page { order: engine::Order::Ascending, limit: 1_000, tier: engine::Tier::Hot, cursor: None };
     let page = engine.ledger().search(&filter, &page).await.unwrap();
     let id = |line: &Vec<u8>| EntryFields::parse(line).unwrap().event_id.into_owned();
     page.entries.iter().map(id).collect()
@@ -50,12 +46,8 @@ pub(crate) async fn hot_seqs(fixture: &Fixture) -> BTreeSet<u64> {
 
 pub(crate) async fn actions(engine: &Engine) -> Vec<String> {
     let filter = Filter::from_pairs([("tenant", "_strongroom")].into_iter()).unwrap();
-    let page = engine::Page {
-        order: engine::Order::Ascending,
-        limit: 1_000,
-        tier: engine::Tier::Hot,
-        cursor: None,
-    };
+    let page =
+        engine::Page { order: engine::Order::Ascending, limit: 1_000, tier: engine::Tier::Hot, cursor: None };
     let page = engine.ledger().search(&filter, &page).await.unwrap();
     let action = |line: &Vec<u8>| EntryFields::parse(line).unwrap().action.into_owned();
     page.entries.iter().map(action).filter(|action| action.starts_with("retention.")).collect()

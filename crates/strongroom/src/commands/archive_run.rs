@@ -74,6 +74,9 @@ took        {:.1} s
         grouped(report.held),
         report.duration_ms as f64 / 1e3,
     );
+    if report.discarded > 0 {
+        let _ = writeln!(text, "discarded   {}", grouped(report.discarded));
+    }
     if let Some(batch) = &report.batch {
         let _ = writeln!(text, "batch       {batch}");
     }

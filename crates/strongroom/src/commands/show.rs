@@ -13,7 +13,7 @@ use crate::output::{Output, grouped};
 #[derive(Serialize)]
 struct Shown<'a> {
     seq: u64,
-    entry: &'a RawValue,
+    entry: Option<&'a RawValue>,
     leaf_hash: &'a str,
     signed_size: Option<u64>,
     tiers: &'a [&'static str],
@@ -46,7 +46,10 @@ fn as_json(shown: &ShownEntry) -> Result<Shown<'_>, Failure> {
     };
     Ok(Shown {
         seq: shown.seq,
-        entry: serde_json::from_slice(&shown.line).map_err(unreadable)?,
+        entry: match shown.line.as_slice() {
+            [] => None,
+            line => Some(serde_json::from_slice(line).map_err(unreadable)?),
+        },
         leaf_hash: &shown.leaf_hash,
         signed_size: shown.signed_size,
         tiers: &shown.tiers,
@@ -72,6 +75,12 @@ fn as_text(shown: &ShownEntry) -> String {
             let _ = writeln!(text, "{name:<9}{place}");
         }
     }
-    let _ = writeln!(text, "\n{}", String::from_utf8_lossy(&shown.line));
+    if shown.line.is_empty() {
+        text.push_str(
+            "\nThe entry was discarded: its destination was null:, and its hash is all that is left.\n",
+        );
+    } else {
+        let _ = writeln!(text, "\n{}", String::from_utf8_lossy(&shown.line));
+    }
     text
 }

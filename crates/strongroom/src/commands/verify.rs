@@ -87,6 +87,9 @@ last full verification  {}
         },
         report.last_full_verified_at.map_or_else(|| "never".to_owned(), |time| time.to_string()),
     );
+    if report.discarded > 0 {
+        let _ = writeln!(text, "discarded               {}", grouped(report.discarded));
+    }
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {}", finding(warning));
     }

@@ -3,6 +3,7 @@
 mod append;
 mod archive;
 mod demo;
+mod destinations;
 mod encryption;
 mod help;
 mod import;
