@@ -24,6 +24,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ObjectStore;
 
 use crate::error::{Error, Result};
+use crate::probe::{Inspector, PROBE_DIRECTORY, Proof};
 pub use credentials::Credentials;
 use local::LocalStorage;
 use null::NullStorage;
@@ -31,6 +32,7 @@ use object_storage::ObjectStorage;
 pub use options::{CredentialSource, DestinationOptions, Encryption, LockMode, ObjectLock, Timeouts};
 use place::Place;
 pub use reader::ObjectReader;
+pub(crate) use redaction::Redaction;
 pub use start_error::StartError;
 pub use storage::{Body, Created, Kind, ObjectState, Storage, StorageResult, Stored};
 pub use storage_error::{StorageError, StorageErrorKind};
@@ -61,6 +63,10 @@ pub struct Destination {
     storage: Arc<dyn Storage>,
     prefix: Arc<str>,
     may_remove: bool,
+    /// What asks about the bucket itself, where there is one.
+    inspector: Option<Arc<Inspector>>,
+    proof: Arc<Proof>,
+    accepts_unproven: bool,
 }
 
 impl Destination {
@@ -104,7 +110,15 @@ impl Destination {
                 "the prefix `{prefix}` of archive destination {name} must end in `/` and not begin with it"
             )));
         }
-        Ok(Self { name: name.into(), storage, prefix: prefix.into(), may_remove: false })
+        Ok(Self {
+            name: name.into(),
+            storage,
+            prefix: prefix.into(),
+            may_remove: false,
+            inspector: None,
+            proof: Arc::default(),
+            accepts_unproven: false,
+        })
     }
 
     /// Over any object store, under `prefix` (empty, or ending in `/`). Durability of a write is then
@@ -117,7 +131,9 @@ impl Destination {
         match place {
             Place::Nowhere => Self::over(name, Arc::new(NullStorage), ""),
             Place::Bucket { kind, bucket, prefix } => {
-                Self::over(name, remote::open(*kind, bucket, options)?, prefix)
+                let (storage, inspector) = remote::open(*kind, bucket, prefix, options)?;
+                let destination = Self::over(name, storage, prefix)?;
+                Ok(Self { inspector: Some(Arc::new(inspector)), ..destination })
             }
             Place::Directory(root) => {
                 let storage = LocalStorage::over(root).map_err(|source| Error::Unavailable {
@@ -136,6 +152,36 @@ impl Destination {
     #[must_use]
     pub fn for_expiry(self) -> Self {
         Self { may_remove: true, ..self }
+    }
+
+    /// The same destination, used also where a probe finds that it breaks a promise. It is named wherever the state of
+    /// the archive is told.
+    #[must_use]
+    pub fn accepting_unproven(self, accepts_unproven: bool) -> Self {
+        Self { accepts_unproven, ..self }
+    }
+
+    pub(crate) fn accepts_unproven(&self) -> bool {
+        self.accepts_unproven
+    }
+
+    pub(crate) fn inspector(&self) -> Option<&Inspector> {
+        self.inspector.as_deref()
+    }
+
+    pub(crate) fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// One attempt to create an object, and what the place says about it.
+    pub(crate) async fn create_raw(&self, key: &str, bytes: Bytes) -> StorageResult<Created> {
+        self.storage.create(&format!("{}{key}", self.prefix), bytes).await
+    }
+
+    /// Removes what a probe has written, and nothing else.
+    pub(crate) async fn remove_probe(&self, key: &str) -> StorageResult<()> {
+        debug_assert!(key.starts_with(PROBE_DIRECTORY));
+        self.storage.remove(&format!("{}{key}", self.prefix)).await
     }
 
     /// The name it was opened under.

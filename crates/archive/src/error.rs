@@ -66,6 +66,15 @@ pub enum Error {
         /// What the layer below said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The destination breaks a promise that evidence relies on. Nothing is written to it: a person has to choose another
+    /// one, or let it in with `accept_unproven`.
+    #[error("archive destination {destination} is refused: {reason}")]
+    Unproven {
+        /// The destination's name.
+        destination: String,
+        /// What a probe found.
+        reason: String,
+    },
     /// The local staging directory could not be read or written. Start the batch again.
     #[error("cannot {action} the staging file {}", path.display())]
     Staging {
