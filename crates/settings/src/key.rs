@@ -205,6 +205,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Name of the destination in reports and messages.",
     ),
     key_without_default("archive.#.url", Rule::ArchiveUrl, "Where it is."),
+    key(
+        "archive.#.accept_unproven",
+        "false",
+        Rule::Switch,
+        "Use the destination although a probe found that it breaks a promise; it is named in `/readyz` and by `doctor`.",
+    ),
 ];
 
 impl Key {

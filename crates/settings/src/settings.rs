@@ -167,6 +167,8 @@ pub struct Archive {
     pub name: String,
     /// Where it is: an absolute file URL, percent-encoded, unique.
     pub url: String,
+    /// Whether it is used although a probe found that it breaks a promise.
+    pub accept_unproven: bool,
 }
 
 impl Settings {
@@ -240,6 +242,7 @@ fn archives(values: &mut Values<'_>, data_dir: &Path) -> Vec<Archive> {
         let (name_key, url_key) = (format!("archive.{index}.name"), format!("archive.{index}.url"));
         let name = values.required_text(&name_key);
         let url = values.required_text(&url_key);
+        let accept_unproven = values.switch(&format!("archive.{index}.accept_unproven"));
         if name.as_ref().is_some_and(|name| archives.iter().any(|other| other.name == *name)) {
             values.refuse(&name_key, "another archive has this name: give each its own".to_owned());
         }
@@ -249,7 +252,9 @@ fn archives(values: &mut Values<'_>, data_dir: &Path) -> Vec<Archive> {
             Ok(url) if archives.iter().any(|other| other.url == url) => {
                 values.refuse(&url_key, "another archive is at this place: give each its own".to_owned());
             }
-            Ok(url) => archives.push(Archive { name: name.unwrap_or_default(), url }),
+            Ok(url) => {
+                archives.push(Archive { name: name.unwrap_or_default(), url, accept_unproven });
+            }
             Err(message) => values.refuse(&url_key, message),
         }
     }

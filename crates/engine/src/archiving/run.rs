@@ -40,6 +40,10 @@ impl Engine {
             report.archived = range.end - range.start;
             report.ok = true;
         } else {
+            // Before anything is written: what breaks a promise gets no evidence.
+            for destination in ledger.destinations() {
+                destination.prove().await?;
+            }
             self.finish_earlier(&rows, actor, progress, &mut report).await?;
             let rows = ledger.batch_rows().await?;
             self.clear_staging(&rows)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::workplace::{Ran, program};
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["demo"],
     &["init"],
@@ -24,6 +24,7 @@ const COMMANDS: [&[&str]; 20] = [
     &["token", "create"],
     &["token", "list"],
     &["token", "revoke"],
+    &["doctor"],
     &["completions"],
 ];
 

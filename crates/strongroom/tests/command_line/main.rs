@@ -3,6 +3,7 @@
 mod append;
 mod archive;
 mod demo;
+mod doctor;
 mod help;
 mod import;
 mod init;
