@@ -18,6 +18,12 @@ pub(crate) fn findings(report: &ProbeReport) -> Vec<String> {
     findings.map(|finding| format!("{} {}", finding.check, verdict(finding.verdict))).collect()
 }
 
+/// Without the race: `LocalStack` lets several creates of one key win where a bucket keeps versions, and s3s anywhere.
+/// Whether a probe hits upon it is chance.
+pub(crate) fn without_race(found: Vec<String>) -> Vec<String> {
+    found.into_iter().filter(|finding| !finding.starts_with("create-race")).collect()
+}
+
 fn options(url: &str, endpoint: &str, credentials: &[(&str, &str)]) -> DestinationOptions {
     DestinationOptions {
         endpoint: Some(endpoint.to_owned()),

@@ -8,6 +8,10 @@ use super::{is_too_soon, kept_for, reason};
 /// Groups that stand for everybody, and for everybody with an account.
 const EVERYBODY: [&str; 2] = ["/groups/global/AllUsers", "/groups/global/AuthenticatedUsers"];
 
+/// What a block of public access consists of.
+const BLOCKS: [&str; 4] =
+    ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
+
 pub(in super::super) async fn check(
     inspector: &Inspector,
     retain_days_max: Option<u32>,
@@ -41,44 +45,51 @@ async fn public_access(inspector: &Inspector, report: &mut ProbeReport) {
     const CLOSE: &str = "block all public access to the bucket, and look at who has read it";
     const ASK: &str = "let the credentials use s3:GetBucketPolicyStatus, s3:GetBucketAcl and \
                        s3:GetBucketPublicAccessBlock to have it checked";
-    // Whatever is blocked does not count, so a block comes first.
-    match inspector.bucket("?publicAccessBlock").await {
-        Ok(answer) if answer.is_success() => {
-            let names = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
-            if names.iter().all(|name| element(&answer.body, name) == Some("true")) {
-                return report.pass(CHECK, "all public access is blocked");
-            }
+    // What cannot be seen does not end the search: something else may show that everybody is let in.
+    let mut unseen = None;
+    match asked(inspector, "?publicAccessBlock").await {
+        // Whatever is blocked does not count.
+        Ok(Some(block)) if BLOCKS.iter().all(|name| element(&block, name) == Some("true")) => {
+            return report.pass(CHECK, "all public access is blocked");
         }
-        // No block: policy and ACL tell.
-        Ok(answer) if answer.status == 404 => {}
-        Ok(answer) => return report.unknown(CHECK, reason(&answer), ASK),
-        Err(error) => return report.unknown(CHECK, error, ASK),
+        Ok(_) => {}
+        Err(why) => unseen = Some(why),
     }
-    match inspector.bucket("?policyStatus").await {
-        Ok(answer) if answer.is_success() => {
-            if element(&answer.body, "IsPublic").is_some_and(|public| public.eq_ignore_ascii_case("true")) {
-                return report.fail(CHECK, "the bucket's policy lets everybody in", CLOSE);
-            }
+    match asked(inspector, "?policyStatus").await {
+        Ok(Some(status)) if element(&status, "IsPublic").is_some_and(is_true) => {
+            return report.fail(CHECK, "the bucket's policy lets everybody in", CLOSE);
         }
-        Ok(answer) if answer.status == 404 => {}
-        Ok(answer) => return report.unknown(CHECK, reason(&answer), ASK),
-        Err(error) => return report.unknown(CHECK, error, ASK),
+        Ok(_) => {}
+        Err(why) => unseen = Some(why),
     }
-    match inspector.bucket("?acl").await {
-        Ok(answer) if answer.is_success() => {
-            if EVERYBODY.iter().any(|group| answer.body.contains(group)) {
-                report.fail(CHECK, "the bucket's ACL lets everybody in", CLOSE);
-            } else {
-                report.warn(
-                    CHECK,
-                    "the bucket is not public, but nothing keeps it from becoming so",
-                    "block all public access to the bucket",
-                );
-            }
+    match asked(inspector, "?acl").await {
+        Ok(Some(acl)) if EVERYBODY.iter().any(|group| acl.contains(group)) => {
+            return report.fail(CHECK, "the bucket's ACL lets everybody in", CLOSE);
         }
-        Ok(answer) => report.unknown(CHECK, reason(&answer), ASK),
-        Err(error) => report.unknown(CHECK, error, ASK),
+        Ok(_) => {}
+        Err(why) => unseen = Some(why),
     }
+    match unseen {
+        Some(why) => report.unknown(CHECK, why, ASK),
+        None => report.warn(
+            CHECK,
+            "the bucket is not public, but nothing keeps it from becoming so",
+            "block all public access to the bucket",
+        ),
+    }
+}
+
+/// A part of the bucket's configuration; `None` where there is none. The error says why it cannot be seen.
+async fn asked(inspector: &Inspector, query: &str) -> Result<Option<String>, String> {
+    match inspector.bucket(query).await? {
+        answer if answer.is_success() => Ok(Some(answer.body)),
+        answer if answer.status == 404 => Ok(None),
+        answer => Err(reason(&answer)),
+    }
+}
+
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
 }
 
 async fn lifecycle(inspector: &Inspector, retain_days_max: Option<u32>, report: &mut ProbeReport) {
