@@ -25,6 +25,7 @@ use object_store::ObjectStore;
 
 use crate::encryption::{Identity, Recipients};
 use crate::error::{Error, Result};
+use crate::probe::{Inspector, PROBE_DIRECTORY, Proof};
 pub use credentials::Credentials;
 use local::LocalStorage;
 use null::NullStorage;
@@ -32,6 +33,7 @@ use object_storage::ObjectStorage;
 pub use options::{CredentialSource, DestinationOptions, Encryption, LockMode, ObjectLock, Timeouts};
 use place::Place;
 pub use reader::ObjectReader;
+pub(crate) use redaction::Redaction;
 pub use start_error::StartError;
 pub use storage::{Body, Created, Kind, ObjectState, Storage, StorageResult, Stored};
 pub use storage_error::{StorageError, StorageErrorKind};
@@ -64,6 +66,10 @@ pub struct Destination {
     may_remove: bool,
     recipients: Option<Recipients>,
     identity: Option<Identity>,
+    /// What asks about the bucket itself, where there is one.
+    inspector: Option<Arc<Inspector>>,
+    proof: Arc<Proof>,
+    accepts_unproven: bool,
 }
 
 impl Destination {
@@ -114,6 +120,9 @@ impl Destination {
             may_remove: false,
             recipients: None,
             identity: None,
+            inspector: None,
+            proof: Arc::default(),
+            accepts_unproven: false,
         })
     }
 
@@ -127,7 +136,9 @@ impl Destination {
         match place {
             Place::Nowhere => Self::over(name, Arc::new(NullStorage), ""),
             Place::Bucket { kind, bucket, prefix } => {
-                Self::over(name, remote::open(*kind, bucket, options)?, prefix)
+                let (storage, inspector) = remote::open(*kind, bucket, prefix, options)?;
+                let destination = Self::over(name, storage, prefix)?;
+                Ok(Self { inspector: Some(Arc::new(inspector)), ..destination })
             }
             Place::Directory(root) => {
                 let storage = LocalStorage::over(root).map_err(|source| Error::Unavailable {
@@ -171,6 +182,36 @@ impl Destination {
     /// What opens encrypted objects, if it is known.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
+    }
+
+    /// The same destination, used also where a probe finds that it breaks a promise. It is named wherever the state of
+    /// the archive is told.
+    #[must_use]
+    pub fn accepting_unproven(self, accepts_unproven: bool) -> Self {
+        Self { accepts_unproven, ..self }
+    }
+
+    pub(crate) fn accepts_unproven(&self) -> bool {
+        self.accepts_unproven
+    }
+
+    pub(crate) fn inspector(&self) -> Option<&Inspector> {
+        self.inspector.as_deref()
+    }
+
+    pub(crate) fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// One attempt to create an object, and what the place says about it.
+    pub(crate) async fn create_raw(&self, key: &str, bytes: Bytes) -> StorageResult<Created> {
+        self.storage.create(&format!("{}{key}", self.prefix), bytes).await
+    }
+
+    /// Removes what a probe has written, and nothing else.
+    pub(crate) async fn remove_probe(&self, key: &str) -> StorageResult<()> {
+        debug_assert!(key.starts_with(PROBE_DIRECTORY));
+        self.storage.remove(&format!("{}{key}", self.prefix)).await
     }
 
     /// The name it was opened under.

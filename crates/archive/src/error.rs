@@ -79,6 +79,15 @@ pub enum Error {
         /// Whether an identity was tried.
         has_identity: bool,
     },
+    /// The destination breaks a promise that evidence relies on. Nothing is written to it: a person has to choose another
+    /// one, or let it in with `accept_unproven`.
+    #[error("archive destination {destination} is refused: {reason}")]
+    Unproven {
+        /// The destination's name.
+        destination: String,
+        /// What a probe found.
+        reason: String,
+    },
     /// The local staging directory could not be read or written. Start the batch again.
     #[error("cannot {action} the staging file {}", path.display())]
     Staging {

@@ -33,6 +33,7 @@ mod manifest;
 mod member;
 mod orphans;
 mod plan;
+mod probe;
 mod problem;
 mod progress;
 mod reread;
@@ -59,6 +60,7 @@ pub use manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestObject, ManifestProblem
 pub use member::scan_member;
 pub use orphans::{Orphan, orphans};
 pub use plan::{BatchPlan, ManifestRef};
+pub use probe::{Finding, PROBE_DIRECTORY, ProbeReport, Verdict, inspect, probe, skew_seconds};
 pub use problem::{Problem, Reason};
 pub use progress::Progress;
 pub use reread::{ObjectContent, reread};

@@ -100,6 +100,22 @@ impl Ledger {
         &self.inner.identity
     }
 
+    /// Where the archive is kept, in the order of the settings.
+    pub fn destinations(&self) -> &[Destination] {
+        &self.inner.destinations
+    }
+
+    /// Names of the destinations that are used although a probe found that they break a promise.
+    pub async fn unproven_destinations(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for destination in &self.inner.destinations {
+            if destination.unproven().await.is_some() {
+                names.push(destination.name().to_owned());
+            }
+        }
+        names
+    }
+
     /// Number of entries ever.
     pub fn tree_size(&self) -> u64 {
         self.view().head.size()

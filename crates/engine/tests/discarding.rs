@@ -28,7 +28,8 @@ async fn run(engine: &Engine, days: i64) -> engine::Result<ArchiveReport> {
 
 async fn hot_ids(engine: &Engine) -> Vec<String> {
     let filter = Filter::from_pairs([("tenant", "t")].into_iter()).unwrap();
-    let page = engine::Page { order: engine::Order::Ascending, limit: 1_000, cursor: None };
+    let page =
+        engine::Page { order: engine::Order::Ascending, limit: 1_000, tier: engine::Tier::Hot, cursor: None };
     let page = engine.ledger().search(&filter, &page).await.unwrap();
     let id = |line: &Vec<u8>| event::EntryFields::parse(line).unwrap().event_id.into_owned();
     page.entries.iter().map(id).collect()

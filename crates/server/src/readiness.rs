@@ -44,6 +44,7 @@ struct Checks {
     engine: Check,
     signing: Check,
     clock: Check,
+    archive: Check,
     stopping: Check,
 }
 
@@ -115,9 +116,14 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Response, Failure> {
             Some(_) => Check::Warning("the clock is in doubt, archive runs wait: see the log"),
             None => Check::Ok,
         },
+        archive: if app.engine.ledger().unproven_destinations().await.is_empty() {
+            Check::Ok
+        } else {
+            Check::Warning("an archive destination breaks a promise and is used: run strongroom doctor")
+        },
         stopping: failed(app.watch.stopping.load(Ordering::Relaxed), "the server is stopping"),
     };
-    let all = [checks.write, checks.engine, checks.signing, checks.clock, checks.stopping];
+    let all = [checks.write, checks.engine, checks.signing, checks.clock, checks.archive, checks.stopping];
     let ok = !all.iter().any(|check| matches!(check, Check::Failed(_)));
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut response = json(status, &Ready { ok, checks })?;

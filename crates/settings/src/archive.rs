@@ -39,6 +39,8 @@ pub struct Archive {
     pub encrypt_to: Vec<String>,
     /// The file with the age identity that opens them, absolute if the working directory was.
     pub identity_file: Option<PathBuf>,
+    /// Whether it is used although a probe found that it breaks a promise.
+    pub accept_unproven: bool,
 }
 
 /// Kinds of destinations.
@@ -190,6 +192,7 @@ fn member(
         object_lock: object_lock(values, index),
         encrypt_to: values.optional_list(&key("encrypt_to")),
         identity_file: file(values, "identity_file"),
+        accept_unproven: values.switch(&key("accept_unproven")),
     }
 }
 

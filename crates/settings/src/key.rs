@@ -279,6 +279,12 @@ pub(crate) const KEYS: &[Key] = &[
         Rule::File,
         "File with the age identity that opens them, readable by its owner only; without one the ledger reads nothing it has archived.",
     ),
+    key(
+        "archive.#.accept_unproven",
+        "false",
+        Rule::Switch,
+        "Use the destination although a probe found that it breaks a promise; it is named in `/readyz` and by `doctor`.",
+    ),
 ];
 
 impl Key {

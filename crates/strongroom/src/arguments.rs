@@ -84,6 +84,8 @@ pub(crate) enum Command {
     /// Make, list and revoke the tokens of the API
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Check the deployment: clock, disk, key, and what the archive's destinations really do
+    Doctor,
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
 }

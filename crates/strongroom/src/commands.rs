@@ -6,6 +6,7 @@ mod archive_run;
 mod archive_show;
 mod checkpoint;
 mod completions;
+mod doctor;
 mod import;
 mod init;
 mod key_show;
@@ -50,6 +51,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Token(TokenCommand::Create(create)) => token_create::run(global, create).await,
         Command::Token(TokenCommand::List) => token_list::run(global).await,
         Command::Token(TokenCommand::Revoke(revoke)) => token_revoke::run(global, revoke).await,
+        Command::Doctor => doctor::run(global).await,
         Command::Completions(completions) => completions::run(completions),
     }
 }

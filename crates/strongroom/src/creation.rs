@@ -8,7 +8,7 @@ use store::{SqliteOptions, SqliteStore, Store};
 use crate::configuration::Configuration;
 use crate::data_directory::{DataDirectory, DirectoryLock, DirectoryState, create_directory, write_durably};
 use crate::failure::Failure;
-use crate::ledger_access::{OpenEngine, parts, store_failed};
+use crate::ledger_access::{OpenEngine, parts, prove_for_a_new_ledger, store_failed};
 use crate::operator::operator;
 
 /// Where the archive of a new ledger is, seen from its data directory.
@@ -55,6 +55,7 @@ pub(crate) async fn create(
         write_durably(&settings_file, settings::initial_file(signer.name(), INITIAL_ARCHIVE).as_bytes())?;
     }
     let configuration = reload()?;
+    prove_for_a_new_ledger(&configuration).await?;
     create_directory(&directory.staging())
         .map_err(|error| Failure::caused("cannot make the staging directory", error))?;
 

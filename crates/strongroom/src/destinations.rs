@@ -25,19 +25,19 @@ fn open_all(
         let message = format!("cannot use the archive {:?} at {}", archive.name, archive.url);
         Failure::caused(message, error)
     };
-    let opened = |archive| open(archive).and_then(|destination| with_encryption(destination, archive));
+    let opened = |archive| open(archive).and_then(|destination| as_set(destination, archive));
     settings.archive.iter().map(|archive| opened(archive).map_err(|error| failed(archive, error))).collect()
 }
 
-/// The destination with what encrypts its objects, and what opens them.
-fn with_encryption(mut destination: Destination, archive: &Archive) -> archive::Result<Destination> {
+/// The destination with what encrypts its objects, what opens them, and how much it is trusted.
+fn as_set(mut destination: Destination, archive: &Archive) -> archive::Result<Destination> {
     if !archive.encrypt_to.is_empty() {
         destination = destination.with_recipients(Recipients::parse(&archive.encrypt_to)?);
     }
     if let Some(file) = &archive.identity_file {
         destination = destination.with_identity(Identity::read_file(file)?);
     }
-    Ok(destination)
+    Ok(destination.accepting_unproven(archive.accept_unproven))
 }
 
 /// A destination as the settings describe it.

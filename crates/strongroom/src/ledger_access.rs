@@ -1,6 +1,7 @@
 //! Opening the ledger of a data directory: for writing under the lock, or for reading beside whoever writes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use archive::Destination;
 use engine::{CheckpointFile, Engine, Ledger, Parts, SystemClock};
@@ -91,6 +92,55 @@ pub(crate) fn parts(
         clock: Arc::new(SystemClock),
         policy: configuration.policy(),
     })
+}
+
+/// Tries out the destinations of a ledger that is about to be made. One whose promises were not seen to hold is refused,
+/// unless the settings let it in.
+pub(crate) async fn prove_for_a_new_ledger(configuration: &Configuration) -> Result<(), Failure> {
+    for destination in destinations(configuration, Destination::open_or_create)? {
+        let report = destination.prove().await.map_err(refused)?;
+        let accepts = configuration
+            .settings
+            .archive
+            .iter()
+            .any(|archive| archive.name == destination.name() && archive.accept_unproven);
+        if let Some(doubt) = report.and_then(|report| report.doubt()).filter(|_| !accepts) {
+            let message =
+                format!("archive destination {} could not be tried out: {doubt}", destination.name());
+            return Err(Failure::new(message).hint(
+                "make it work before the ledger is made, or set archive.#.accept_unproven = true to use it as it is",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Tries out the destinations of a ledger that is about to be served. One that cannot be reached now is tried again by
+/// the first archive run; taking events does not wait for it.
+pub(crate) async fn prove(ledger: &Ledger) -> Result<(), Failure> {
+    for destination in ledger.destinations() {
+        match tokio::time::timeout(PROBE_TIME_MAX, destination.prove()).await {
+            Ok(Ok(report)) => {
+                if let Some(doubt) = report.and_then(|report| report.doubt()) {
+                    tracing::warn!(destination = destination.name(), doubt, "archive destination in doubt");
+                }
+            }
+            Ok(Err(error)) => return Err(refused(error)),
+            Err(_) => {
+                tracing::warn!(destination = destination.name(), "archive destination not tried out in time");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How long `serve` waits for one destination.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(10);
+
+fn refused(error: archive::Error) -> Failure {
+    Failure::caused("an archive destination does not do what evidence relies on", error).hint(
+        "strongroom doctor says more; archive.#.accept_unproven = true uses the destination as it is, and names it",
+    )
 }
 
 /// The store's error as ours.

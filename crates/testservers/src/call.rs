@@ -33,6 +33,7 @@ impl Answer {
 
     /// This answer, if its status says success. Panics with the body otherwise.
     #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "most callers want to know only that it worked")]
     pub fn expect_success(self) -> Self {
         assert!(self.status.is_success(), "{}: {}", self.status, self.text());
         self

@@ -5,7 +5,8 @@
 //! no runtime, so a test of any kind can do it. What cannot be started panics and says how to install it: a test that
 //! needs a server and has none has failed.
 //!
-//! - [`LocalStack`]: S3 with KMS, versioning and Object Lock. It checks no signatures and enforces no policies.
+//! - [`LocalStack`]: S3 with KMS, versioning and Object Lock. It checks no signatures, enforces no policies, and lets
+//!   several of the creates of one key at once succeed where the bucket keeps versions.
 //! - [`S3sServer`]: S3 in this process, with real signatures. Two creates of one key at once may both succeed.
 //! - [`Azurite`]: Azure Blob Storage. It accepts what concerns immutability, and ignores it.
 //! - [`GcsDouble`]: what `object_store` needs of the XML API of Google Cloud Storage, in this process.

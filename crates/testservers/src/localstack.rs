@@ -1,4 +1,4 @@
-//! LocalStack: S3 and KMS as AWS answers, without signatures and without enforced policies.
+//! `LocalStack`: S3 and KMS as AWS answers, without signatures and without enforced policies.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -40,7 +40,7 @@ fn authorization(service: &str) -> String {
     )
 }
 
-/// A LocalStack of one's own.
+/// A `LocalStack` of one's own.
 #[derive(Debug)]
 pub struct LocalStack {
     endpoint: String,
@@ -48,7 +48,7 @@ pub struct LocalStack {
 }
 
 impl LocalStack {
-    /// The one LocalStack of this test program, started by whoever asks first. It takes some seconds and about 200 MB.
+    /// The one `LocalStack` of this test program, started by whoever asks first. It takes some seconds and about 200 MB.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<LocalStack> = OnceLock::new();
         SHARED.get_or_init(Self::start)

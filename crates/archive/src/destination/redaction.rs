@@ -7,7 +7,7 @@ const TEXT_BYTES_MAX: usize = 600;
 
 /// Known secrets, and the rules that hold for any.
 #[derive(Default)]
-pub(super) struct Redaction {
+pub(crate) struct Redaction {
     secrets: Vec<String>,
 }
 
@@ -19,7 +19,7 @@ impl std::fmt::Debug for Redaction {
 
 impl Redaction {
     /// Hides these wherever they stand. What is too short to be a secret would only blot out ordinary words.
-    pub(super) fn of<'s>(secrets: impl Iterator<Item = &'s str>) -> Self {
+    pub(crate) fn of<'s>(secrets: impl Iterator<Item = &'s str>) -> Self {
         let mut secrets: Vec<String> =
             secrets.filter(|secret| secret.len() >= 6).map(str::to_owned).collect();
         // The longest first: a shorter one may be a part of it.
@@ -29,7 +29,7 @@ impl Redaction {
 
     /// The text of an error and its causes: of what a server answered only code and message, of URLs no query, and
     /// nothing of the known secrets. A refused signature is answered with the whole request, token included.
-    pub(super) fn text(&self, error: &(dyn std::error::Error + 'static)) -> String {
+    pub(crate) fn text(&self, error: &(dyn std::error::Error + 'static)) -> String {
         let mut text = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -43,7 +43,7 @@ impl Redaction {
         self.clean(&text)
     }
 
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         let mut text = without_queries(&without_markup(text));
         for secret in &self.secrets {
             text = text.replace(secret, "[secret]");

@@ -7,6 +7,7 @@ mod s3;
 
 use std::sync::Arc;
 
+use object_store::client::{HttpConnector as _, ReqwestConnector};
 use object_store::{BackoffConfig, ClientOptions, HeaderMap, ObjectStore, RetryConfig};
 
 use super::credentials::Credentials;
@@ -16,6 +17,7 @@ use super::redaction::Redaction;
 use super::start_error::StartError;
 use super::storage::{Kind, Storage, StorageResult};
 use crate::error::{Error, Result};
+use crate::probe::{Inspector, Signer};
 
 /// Idle connections that are kept to one place.
 const IDLE_CONNECTIONS_MAX: usize = 16;
@@ -23,8 +25,14 @@ const IDLE_CONNECTIONS_MAX: usize = 16;
 /// Further attempts of one request, within [`Timeouts::retry`].
 const RETRIES_MAX: usize = 3;
 
-/// Opens a bucket or container. Nothing is sent yet: a place that does not answer is found by the first call.
-pub(super) fn open(kind: Kind, bucket: &str, options: &DestinationOptions) -> Result<Arc<dyn Storage>> {
+/// Opens a bucket or container, and what asks about it. Nothing is sent yet: a place that does not answer is found by
+/// the first call.
+pub(super) fn open(
+    kind: Kind,
+    bucket: &str,
+    prefix: &str,
+    options: &DestinationOptions,
+) -> Result<(Arc<dyn Storage>, Inspector)> {
     if let Some(endpoint) = &options.endpoint {
         check_endpoint(endpoint)?;
     }
@@ -42,11 +50,24 @@ pub(super) fn open(kind: Kind, bucket: &str, options: &DestinationOptions) -> Re
         Kind::Gcs => gcs::ends(bucket, options, &credentials, &redaction)?,
         _ => azure::ends(bucket, options, &credentials, &redaction)?,
     };
+    let http = ReqwestConnector::default()
+        .connect(&client_options(&options.timeouts, Some(&ends.bucket_url), HeaderMap::new()))
+        .map_err(|error| refused(&error, &redaction))?;
+    let inspector = Inspector {
+        http,
+        signer: ends.signer,
+        bucket_url: ends.bucket_url,
+        description_url: ends.description_url,
+        prefix: prefix.to_owned(),
+        options: options.clone(),
+        redaction: Arc::clone(&redaction),
+    };
     let storage = ObjectStorage::new(ends.reader, kind).with_redaction(redaction);
-    Ok(Arc::new(match ends.writer {
+    let storage = match ends.writer {
         Some(writer) => storage.with_writer(writer),
         None => storage,
-    }))
+    };
+    Ok((Arc::new(storage), inspector))
 }
 
 /// The two ends of a place.
@@ -54,6 +75,10 @@ struct Ends {
     reader: Arc<dyn ObjectStore>,
     /// `None`: writes go the same way.
     writer: Option<Arc<dyn Writer>>,
+    signer: Signer,
+    bucket_url: String,
+    /// Where the bucket is described, if not at its own address.
+    description_url: String,
 }
 
 /// A client for writes that never changes.

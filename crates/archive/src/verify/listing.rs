@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::destination::ObjectState;
+use crate::probe::PROBE_DIRECTORY;
 
 /// The files of an archive that nothing has accounted for yet.
 pub(super) struct Listing(BTreeMap<String, ObjectState>);
 
 impl Listing {
     pub(super) fn new(files: Vec<(String, ObjectState)>) -> Self {
-        Self(files.into_iter().collect())
+        // What probes wrote is no part of an archive.
+        Self(files.into_iter().filter(|(key, _)| !key.starts_with(PROBE_DIRECTORY)).collect())
     }
 
     /// Accounts for a file; its state if it is there.

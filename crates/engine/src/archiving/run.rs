@@ -95,6 +95,10 @@ impl Engine {
         report: &mut ArchiveReport,
     ) -> Result<()> {
         let ledger = self.ledger();
+        // Before anything is written: what breaks a promise gets no evidence.
+        for destination in ledger.destinations() {
+            destination.prove().await?;
+        }
         let rows = ledger.batch_rows().await?;
         self.finish_earlier(&rows, actor, progress, report).await?;
         let rows = ledger.batch_rows().await?;

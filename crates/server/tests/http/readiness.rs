@@ -56,7 +56,8 @@ fn k2_readiness_is_a_durable_write_to_its_own_row_and_no_entry() {
     server.fixture.clock.advance_micros(1_000_000);
     let answer = server.get("", "/readyz").ok(200);
     let ok = json!({ "state": "ok" });
-    let checks = json!({ "write": ok, "engine": ok, "signing": ok, "clock": ok, "stopping": ok });
+    let checks =
+        json!({ "write": ok, "engine": ok, "signing": ok, "clock": ok, "archive": ok, "stopping": ok });
     assert_eq!(answer, json!({ "ok": true, "checks": checks }));
     assert_eq!(server.engine.ledger().tree_size(), size);
     let rows =

@@ -3,7 +3,7 @@ use crate::configuration::Configuration;
 use crate::creation;
 use crate::data_directory::DirectoryState;
 use crate::failure::{Exit, Failure};
-use crate::ledger_access::OpenEngine;
+use crate::ledger_access::{OpenEngine, prove};
 use crate::logging;
 use crate::output::Output;
 use crate::serving::{self, Reloads, StopSignals};
@@ -28,6 +28,7 @@ pub(super) async fn run(global: &Global, arguments: &ServeArguments) -> Result<E
         }
         DirectoryState::Ready | DirectoryState::LedgerGone => OpenEngine::open(&configuration).await?,
     };
+    prove(open.engine.ledger()).await?;
     let address =
         listener.local_addr().map_err(|error| Failure::caused("the listener has no address", error))?;
     // Before anybody is told that it runs: from then on a signal has to find its handler.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::workplace::{Ran, program};
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &[],
     &["demo"],
     &["init"],
@@ -29,6 +29,7 @@ const COMMANDS: [&[&str]; 25] = [
     &["token", "create"],
     &["token", "list"],
     &["token", "revoke"],
+    &["doctor"],
     &["completions"],
 ];
 

@@ -4,6 +4,7 @@ mod append;
 mod archive;
 mod demo;
 mod destinations;
+mod doctor;
 mod encryption;
 mod help;
 mod import;

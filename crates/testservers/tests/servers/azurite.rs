@@ -11,7 +11,7 @@ use crate::suite;
 async fn the_suite_of_object_store_passes_on_azurite() {
     let store = Azurite::shared().container().builder().build().unwrap();
     suite::essentials(&store).await;
-    suite::parts(&store).await;
+    suite::parts(&store, false).await;
     integration::copy_if_not_exists(&store).await;
     integration::put_opts(&store, true).await;
 }

@@ -13,7 +13,7 @@ async fn the_suite_of_object_store_passes_on_the_double() {
     let server = GcsDouble::start();
     let store = server.bucket().builder().build().unwrap();
     suite::essentials(&store).await;
-    suite::parts(&store).await;
+    suite::parts(&store, true).await;
     integration::copy_if_not_exists(&store).await;
     integration::put_get_attributes(&store).await;
     integration::put_opts(&store, true).await;

@@ -31,7 +31,7 @@ impl Fixture {
 }
 
 fn path() -> Path {
-    Path::from("a/b=c%2F~")
+    Path::parse("a/b=c%2F~").unwrap()
 }
 
 async fn text(store: &AmazonS3) -> Result<String, Error> {

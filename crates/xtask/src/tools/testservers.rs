@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 const LOCALSTACK: &str = "STRONGROOM_TEST_LOCALSTACK";
 const AZURITE: &str = "STRONGROOM_TEST_AZURITE";
 
-/// Every package of LocalStack's environment. It does not start with whatever is newest.
+/// Every package of `LocalStack`'s environment. It does not start with whatever is newest.
 const LOCALSTACK_PINS: &str = include_str!("../../../testservers/localstack-4.9.2-constraints.txt");
 const AZURITE_PACKAGE: &str = "azurite@3.37.0";
 const AZURITE_SCRIPT: &str = "node_modules/azurite/dist/src/blob/main.js";

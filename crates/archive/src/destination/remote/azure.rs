@@ -11,6 +11,7 @@ use crate::destination::options::DestinationOptions;
 use crate::destination::redaction::Redaction;
 use crate::destination::start_error::StartError;
 use crate::error::{Error, Result};
+use crate::probe::Signer;
 
 /// Credentials by their name here and in the client library.
 const KEYS: [(&str, AzureConfigKey); 9] = [
@@ -52,5 +53,11 @@ pub(super) fn ends(
         }
     }
     let store = builder.build().map_err(|error| refused(&error, redaction))?;
-    Ok(Ends { reader: Arc::new(store), writer: None })
+    let signer = Signer::Azure(Arc::clone(store.credentials()), account.to_owned());
+    let bucket_url = match endpoint {
+        Some(endpoint) => format!("{}/{container}", endpoint.trim_end_matches('/')),
+        None => format!("https://{account}.blob.core.windows.net/{container}"),
+    };
+    let description_url = bucket_url.clone();
+    Ok(Ends { reader: Arc::new(store), writer: None, signer, bucket_url, description_url })
 }

@@ -11,6 +11,10 @@ use crate::destination::options::DestinationOptions;
 use crate::destination::redaction::Redaction;
 use crate::destination::start_error::StartError;
 use crate::error::{Error, Result};
+use crate::probe::Signer;
+
+/// Where Google Cloud Storage is.
+const HOST: &str = "https://storage.googleapis.com";
 
 pub(super) fn ends(
     bucket: &str,
@@ -35,7 +39,10 @@ pub(super) fn ends(
         }
         None => None,
     };
-    Ok(Ends { reader, writer })
+    let signer = Signer::Gcs(Arc::clone(reader.credentials()));
+    let host = options.endpoint.as_deref().map_or(HOST, |endpoint| endpoint.trim_end_matches('/'));
+    let (bucket_url, description_url) = (format!("{host}/{bucket}"), format!("{host}/storage/v1/b/{bucket}"));
+    Ok(Ends { reader, writer, signer, bucket_url, description_url })
 }
 
 fn builder(

@@ -13,6 +13,7 @@ use crate::destination::options::{DestinationOptions, Encryption, LockMode, Obje
 use crate::destination::redaction::Redaction;
 use crate::destination::start_error::StartError;
 use crate::error::{Error, Result};
+use crate::probe::Signer;
 
 /// What servers that have no regions are told.
 const REGION_OF_OTHERS: &str = "us-east-1";
@@ -39,14 +40,30 @@ pub(super) fn ends(
     redaction: &Arc<Redaction>,
 ) -> Result<Ends> {
     check_credentials(credentials)?;
-    let reader = builder(bucket, options, credentials, redaction, HeaderMap::new())?
-        .build()
-        .map_err(|error| refused(&error, redaction))?;
+    let builder = builder(bucket, options, credentials, redaction, HeaderMap::new())?;
+    let (bucket_url, region) = address(&builder, bucket, options);
+    let reader = builder.build().map_err(|error| refused(&error, redaction))?;
     let writer = match options.object_lock {
         Some(lock) => Some(locking(lock, &reader, bucket, options, credentials, redaction)?),
         None => None,
     };
-    Ok(Ends { reader: Arc::new(reader), writer })
+    let signer = Signer::S3(Arc::clone(reader.credentials()), region);
+    Ok(Ends { reader: Arc::new(reader), writer, signer, description_url: bucket_url.clone(), bucket_url })
+}
+
+/// The bucket's own URL, without a slash at its end, and the region it is in.
+fn address(builder: &AmazonS3Builder, bucket: &str, options: &DestinationOptions) -> (String, String) {
+    let region = builder.get_config_value(&AmazonS3ConfigKey::Region).unwrap_or_default();
+    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+    let is_path = options.path_style.unwrap_or(endpoint.is_some());
+    let url = match endpoint {
+        Some(endpoint) if is_path => format!("{endpoint}/{bucket}"),
+        // The bucket is in its host already.
+        Some(endpoint) => endpoint,
+        None if is_path => format!("https://s3.{region}.amazonaws.com/{bucket}"),
+        None => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+    };
+    (url, region)
 }
 
 fn builder(
