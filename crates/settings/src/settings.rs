@@ -264,7 +264,7 @@ fn archives(values: &mut Values<'_>, data_dir: &Path, working_directory: &Path) 
                 values.refuse(&url_key, "another archive is at this place: give each its own".to_owned());
             }
             Ok(url) => {
-                archives.push(Archive { name: name.unwrap_or_default(), url, encrypt_to, identity_file })
+                archives.push(Archive { name: name.unwrap_or_default(), url, encrypt_to, identity_file });
             }
             Err(message) => values.refuse(&url_key, message),
         }
