@@ -208,9 +208,7 @@ async fn a_published_manifest_is_adopted_whatever_became_of_the_staging() {
                 fs::remove_dir_all(place.staging()).unwrap();
             }
             if objects_too {
-                for stream in ["audit"] {
-                    fs::remove_dir_all(place.root("second").join(stream)).unwrap();
-                }
+                fs::remove_dir_all(place.root("second").join("audit")).unwrap();
             }
             let published = files(&place.root("first"));
             let engine = place.open().await;
@@ -253,7 +251,7 @@ async fn stopped_before_any_manifest(place: &Place) -> Engine {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_staged_is_uploaded_again_and_what_is_lost_leaves_orphans_at_most() {
     for reading in ALL {
-        let damages: [(&str, fn(&Place)); 4] = [
+        let damages: [(&str, Damage); 4] = [
             ("kept", |_| {}),
             ("lost", |place| fs::remove_dir_all(place.staging()).unwrap()),
             ("torn marker", |place| {
@@ -284,6 +282,9 @@ async fn what_is_staged_is_uploaded_again_and_what_is_lost_leaves_orphans_at_mos
         }
     }
 }
+
+/// What happens to the staging directory between two runs.
+type Damage = fn(&Place);
 
 fn staged_file(place: &Place, wanted: fn(&str) -> bool) -> PathBuf {
     let batch = fs::read_dir(place.staging()).unwrap().next().unwrap().unwrap().path();
