@@ -127,7 +127,7 @@ async fn the_independent_verifier_agrees_on_encrypted_objects() {
     assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
     assert!(String::from_utf8_lossy(&opened.stdout).contains("complete up to tree size 600"));
     let listed = destination.list("").await.unwrap();
-    let (object, _) = listed.iter().find(|(key, _)| key.ends_with(".age")).unwrap();
+    let (object, _) = listed.iter().find(|(key, _)| key.ends_with(archive::ENCRYPTED_SUFFIX)).unwrap();
     let mut bytes = std::fs::read(root.join(object)).unwrap();
     bytes[100] ^= 1;
     std::fs::write(root.join(object), bytes).unwrap();

@@ -168,9 +168,10 @@ async fn lines_are_read_from_the_chunks_that_hold_them() {
     let ledger = incompressible(13_000);
     for local in [false, true] {
         let directory = tempfile::tempdir().unwrap();
-        let destination = match local {
-            true => Destination::open_or_create("local", directory.path().to_str().unwrap()).unwrap(),
-            false => in_memory(),
+        let destination = if local {
+            Destination::open_or_create("local", directory.path().to_str().unwrap()).unwrap()
+        } else {
+            in_memory()
         };
         let object = archived(&destination, &ledger, StagingLimits::default()).await.remove(0);
         assert!(object.bytes > 20 * 65_536 && object.members.len() == 4, "{}", object.bytes);
@@ -218,9 +219,9 @@ async fn what_opens_and_is_another_object_is_refused() {
     let forgeries = [
         forge(b""),
         padded(forge(b"")),
-        padded(forge(&[0; 70_000])),
+        padded(forge(&vec![0; 70_000])),
         padded(b"age-encryption.org/v1\n".to_vec()),
-        padded([&b"age-encryption.org/v1\n"[..], &[b'\n'; 20_000]].concat()),
+        padded([&b"age-encryption.org/v1\n"[..], &vec![b'\n'; 20_000]].concat()),
         padded(Vec::new()),
         forge(&vec![0; object.bytes as usize]),
     ];

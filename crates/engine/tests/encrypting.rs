@@ -110,8 +110,15 @@ fn files(root: &Path) -> BTreeSet<String> {
     found
 }
 
+/// How an object's key ends where it is not encrypted.
+const OBJECT_SUFFIX: &str = ".jsonl.gz";
+
+fn is_encrypted(key: &str) -> bool {
+    key.ends_with(archive::ENCRYPTED_SUFFIX)
+}
+
 fn objects(root: &Path) -> BTreeSet<String> {
-    files(root).into_iter().filter(|key| key.ends_with(".gz") || key.ends_with(".age")).collect()
+    files(root).into_iter().filter(|key| key.ends_with(OBJECT_SUFFIX) || is_encrypted(key)).collect()
 }
 
 fn named_objects(place: &Place, batch: &engine::BatchSummary) -> BTreeSet<String> {
@@ -136,7 +143,7 @@ async fn check_finished(place: &Place, engine: &Engine, orphans: bool, what: &st
     assert_eq!(read("first"), read("second"), "{what}");
     for name in ["first", "second"] {
         let there = files(&place.root(name));
-        let manifests: Vec<_> = there.iter().filter(|key| key.ends_with(".manifest")).collect();
+        let manifests: Vec<_> = there.iter().filter(|key| key.ends_with(archive::MANIFEST_SUFFIX)).collect();
         assert_eq!(manifests, [&manifest], "{what}");
         let objects = objects(&place.root(name));
         assert!(named.is_subset(&objects), "{what}: {name}");
@@ -144,7 +151,7 @@ async fn check_finished(place: &Place, engine: &Engine, orphans: bool, what: &st
             assert_eq!(named, objects, "{what}: {name}");
         }
     }
-    assert!(named.iter().all(|key| key.ends_with(".age") == (place.reading != Reading::Plain)), "{what}");
+    assert!(named.iter().all(|key| is_encrypted(key) == (place.reading != Reading::Plain)), "{what}");
     engine.checkpoint().await.unwrap();
     let report = check(engine).await;
     let unread = if place.reading == Reading::Locked { ENTRIES } else { 0 };
@@ -181,8 +188,9 @@ async fn stopped_after_the_first_manifest(place: &Place) -> (Engine, PathBuf) {
     // The second destination takes objects and no copy of the tree: the run fails between the two manifests.
     let blocked = place.block("second", "log");
     run(&engine).await.unwrap_err();
-    let manifests =
-        |name: &str| files(&place.root(name)).iter().filter(|key| key.ends_with(".manifest")).count();
+    let manifests = |name: &str| {
+        files(&place.root(name)).iter().filter(|key| key.ends_with(archive::MANIFEST_SUFFIX)).count()
+    };
     assert_eq!((manifests("first"), manifests("second")), (1, 0));
     fs::remove_file(&blocked).unwrap();
     (engine, blocked)
@@ -200,9 +208,7 @@ async fn a_published_manifest_is_adopted_whatever_became_of_the_staging() {
                 fs::remove_dir_all(place.staging()).unwrap();
             }
             if objects_too {
-                for stream in ["audit"] {
-                    fs::remove_dir_all(place.root("second").join(stream)).unwrap();
-                }
+                fs::remove_dir_all(place.root("second").join("audit")).unwrap();
             }
             let published = files(&place.root("first"));
             let engine = place.open().await;
@@ -218,7 +224,8 @@ async fn a_manifest_that_cannot_be_adopted_stops_the_run_before_anything_is_writ
     let place = Place::new(Reading::Locked);
     let (engine, _) = stopped_after_the_first_manifest(&place).await;
     fs::remove_dir_all(place.staging()).unwrap();
-    let key = files(&place.root("first")).into_iter().find(|key| key.ends_with(".manifest")).unwrap();
+    let key =
+        files(&place.root("first")).into_iter().find(|key| key.ends_with(archive::MANIFEST_SUFFIX)).unwrap();
     let good = fs::read(place.root("first").join(&key)).unwrap();
     let in_the_way = place.block("second", &key);
     let before = (files(&place.root("first")), files(&place.root("second")));
@@ -244,7 +251,7 @@ async fn stopped_before_any_manifest(place: &Place) -> Engine {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_staged_is_uploaded_again_and_what_is_lost_leaves_orphans_at_most() {
     for reading in ALL {
-        let damages: [(&str, fn(&Place)); 4] = [
+        let damages: [(&str, Damage); 4] = [
             ("kept", |_| {}),
             ("lost", |place| fs::remove_dir_all(place.staging()).unwrap()),
             ("torn marker", |place| {
@@ -275,6 +282,9 @@ async fn what_is_staged_is_uploaded_again_and_what_is_lost_leaves_orphans_at_mos
         }
     }
 }
+
+/// What happens to the staging directory between two runs.
+type Damage = fn(&Place);
 
 fn staged_file(place: &Place, wanted: fn(&str) -> bool) -> PathBuf {
     let batch = fs::read_dir(place.staging()).unwrap().next().unwrap().unwrap().path();

@@ -45,10 +45,9 @@ impl StagedBatch {
             objects: self.objects.clone(),
             files: self.files.iter().filter_map(name).collect(),
         };
-        let mut text = serde_json::to_string(&marker)
+        let line = serde_json::to_string(&marker)
             .map_err(|error| Error::Internal(format!("a staging marker: {error}")))?;
-        let digest = Digest::of(text.as_bytes());
-        text.push_str(&format!("\n{digest}\n"));
+        let text = format!("{line}\n{}\n", Digest::of(line.as_bytes()));
         let (path, unfinished) = (self.directory.join(MARKER_NAME), self.directory.join("staged.new"));
         let write = || {
             let mut file = File::create(&unfinished)?;

@@ -145,14 +145,12 @@ impl Engine {
         let checkpoint = plan.checkpoint(tiles.root(plan.size())?);
         let unsigned =
             |error| Error::with_source(ErrorKind::Internal, "the batch could not be signed", error);
-        let (checkpoint_note, note) = match published {
-            Some(published) => (published.manifest.checkpoint, published.note),
-            None => {
-                let checkpoint_note = checkpoint.sign(&self.inner.signer).map_err(unsigned)?;
-                let manifest =
-                    Manifest::new(plan, objects.to_vec(), checkpoint_note.clone(), BTreeMap::new());
-                (checkpoint_note, manifest.sign(&self.inner.signer)?)
-            }
+        let (checkpoint_note, note) = if let Some(published) = published {
+            (published.manifest.checkpoint, published.note)
+        } else {
+            let checkpoint_note = checkpoint.sign(&self.inner.signer).map_err(unsigned)?;
+            let manifest = Manifest::new(plan, objects.to_vec(), checkpoint_note.clone(), BTreeMap::new());
+            (checkpoint_note, manifest.sign(&self.inner.signer)?)
         };
         let copy = copy_of_tiles(plan, tiles)?;
         let mut manifest = None;
