@@ -42,22 +42,24 @@ pub(crate) struct PrunedRow {
     pub(crate) ranges: Vec<[u64; 2]>,
 }
 
-/// How many entries the next pruning transaction deletes: few while others append, more and more while nobody does.
+/// How many entries the next pruning transaction deletes: as many as the policy says while nobody appends, else as many
+/// as those who append can wait for.
 struct Steps {
     entries: u64,
     entries_max: u64,
-    last_receipt: Option<u64>,
+    next_receipt: u64,
 }
 
 impl Steps {
-    fn up_to(entries_max: u64) -> Self {
+    /// For a ledger of this size.
+    fn new(entries_max: u64, tree_size: u64) -> Self {
         let entries_max = entries_max.max(1);
-        Self { entries: TRANSACTION_ENTRIES_MIN.min(entries_max), entries_max, last_receipt: None }
+        Self { entries: entries_max, entries_max, next_receipt: tree_size }
     }
 
     /// A transaction took so long and left this receipt. Between it and the one before stands what others appended.
     fn took(&mut self, taken: Duration, receipt: u64) {
-        let alone = self.last_receipt.replace(receipt).is_none_or(|last| receipt == last + 1);
+        let alone = std::mem::replace(&mut self.next_receipt, receipt + 1) == receipt;
         let entries = if alone || taken < TRANSACTION_AIM / 2 {
             self.entries.saturating_mul(2)
         } else {
@@ -91,7 +93,7 @@ impl Engine {
         }
         report.batch = Some(plan.id.to_string());
         progress.begin("pruning", Some(count(&left)));
-        let mut steps = Steps::up_to(self.ledger().inner.policy.transaction_entries);
+        let mut steps = Steps::new(self.ledger().inner.policy.transaction_entries, self.ledger().tree_size());
         let mut left = VecDeque::from(left);
         while !left.is_empty() {
             let ranges = first_of(&mut left, steps.entries);
@@ -235,17 +237,17 @@ mod tests {
     }
 
     #[test]
-    fn transactions_grow_while_nobody_appends_and_shrink_to_what_appends_can_wait_for() {
-        let mut steps = Steps::up_to(10_000);
-        assert_eq!(steps.entries, 1_000);
-        assert_eq!(entries_after(&mut steps, 20, 100), 2_000);
-        assert_eq!(entries_after(&mut steps, 40, 101), 4_000);
-        assert_eq!(entries_after(&mut steps, 80, 102), 8_000);
-        assert_eq!(entries_after(&mut steps, 160, 103), 10_000, "no more than the policy says");
+    fn transactions_shrink_to_what_appends_can_wait_for_and_grow_again() {
+        let mut steps = Steps::new(10_000, 100);
+        assert_eq!(entries_after(&mut steps, 40, 100), 10_000, "nobody appends");
         assert_eq!(entries_after(&mut steps, 40, 150), 2_500, "somebody appended");
         assert_eq!(entries_after(&mut steps, 100, 200), 1_000, "each needs a receipt");
         assert_eq!(entries_after(&mut steps, 2, 250), 2_000, "there was time left");
-        assert_eq!(Steps::up_to(10).entries, 10);
+        assert_eq!(entries_after(&mut steps, 20, 251), 4_000, "nobody appends any more");
+        assert_eq!(entries_after(&mut steps, 40, 252), 8_000);
+        assert_eq!(entries_after(&mut steps, 80, 253), 10_000, "no more than the policy says");
+        let mut steps = Steps::new(10, 0);
+        assert_eq!(entries_after(&mut steps, 40, 9), 10, "nor less than it says");
     }
 
     #[test]
