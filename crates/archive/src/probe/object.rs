@@ -22,8 +22,8 @@ async fn s3(inspector: &Inspector, key: &str, report: &mut ProbeReport) {
     let options = &inspector.options;
     let answer = match inspector.head(key, &[("x-amz-checksum-mode", "ENABLED")]).await {
         Ok(answer) if answer.is_success() => answer,
-        Ok(answer) => return not_seen(report, format!("the server answered {}", answer.status)),
-        Err(error) => return not_seen(report, error),
+        Ok(answer) => return not_seen(report, &format!("the server answered {}", answer.status)),
+        Err(error) => return not_seen(report, &error),
     };
     match answer.header("x-amz-checksum-sha256") {
         Some(_) => report.pass("checksum", "the server keeps a SHA-256 of what is written"),
@@ -39,7 +39,7 @@ async fn s3(inspector: &Inspector, key: &str, report: &mut ProbeReport) {
     check_encryption(options.encryption, options.kms_key.as_deref(), &answer, report);
 }
 
-fn not_seen(report: &mut ProbeReport, reason: String) {
+fn not_seen(report: &mut ProbeReport, reason: &str) {
     report.unknown("object-state", format!("how objects are kept cannot be seen: {reason}"), MAY_NOT_ASK);
 }
 
@@ -101,8 +101,8 @@ async fn gcs(inspector: &Inspector, key: &str, report: &mut ProbeReport) {
     let Some(wanted) = &inspector.options.kms_key else { return };
     let answer = match inspector.head(key, &[]).await {
         Ok(answer) if answer.is_success() => answer,
-        Ok(answer) => return not_seen(report, format!("the server answered {}", answer.status)),
-        Err(error) => return not_seen(report, error),
+        Ok(answer) => return not_seen(report, &format!("the server answered {}", answer.status)),
+        Err(error) => return not_seen(report, &error),
     };
     // The server shows the key's version, too.
     match answer.header("x-goog-encryption-kms-key-name") {

@@ -23,15 +23,14 @@ impl Destination {
             return Ok(None);
         }
         let mut known = self.proof().0.lock().await;
-        let report = match known.as_ref() {
-            Some(report) => Arc::clone(report),
-            None => {
-                let report = Arc::new(probe(self).await);
-                if report.doubt().is_none() || report.refusal().is_some() {
-                    *known = Some(Arc::clone(&report));
-                }
-                report
+        let report = if let Some(report) = known.as_ref() {
+            Arc::clone(report)
+        } else {
+            let report = Arc::new(probe(self).await);
+            if report.doubt().is_none() || report.refusal().is_some() {
+                *known = Some(Arc::clone(&report));
             }
+            report
         };
         match report.refusal() {
             Some(reason) if !self.accepts_unproven() => {

@@ -16,7 +16,7 @@ fn lifecycle(days: u32, prefix: &str) -> String {
 
 fn access_block(on: bool) -> String {
     let names = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
-    let flags: String = names.iter().map(|name| format!("<{name}>{on}</{name}>")).collect();
+    let flags = names.map(|name| format!("<{name}>{on}</{name}>")).concat();
     format!("<PublicAccessBlockConfiguration>{flags}</PublicAccessBlockConfiguration>")
 }
 
