@@ -221,7 +221,9 @@ fn object_lock(values: &mut Values<'_>, index: usize) -> Option<Lock> {
 fn refuse_foreign(values: &mut Values<'_>, index: usize, kind: ArchiveKind) {
     for (member, kinds) in APPLIES_TO {
         let key = format!("archive.{index}.{member}");
-        if values.is_given(&key) && !kinds.contains(&kind) {
+        // Nothing is claimed by what is switched off.
+        let is_off = matches!(*member, "sse" | "object_lock") && values.text(&key) == "none";
+        if values.is_given(&key) && !is_off && !kinds.contains(&kind) {
             let kinds: Vec<String> = kinds.iter().map(|kind| format!("{}://", kind.scheme())).collect();
             let message = format!(
                 "{NOT_OF_THIS_KIND}: a destination of the kind `{}:` has no use for it, only {}: remove it",

@@ -336,6 +336,7 @@ mod tests {
     /// Another acceptable value than the default.
     fn other(key: &Key) -> &'static str {
         match key.rule {
+            Rule::Switch if key.default == Some("false") => "true",
             Rule::Switch => "false",
             Rule::Listen => "[::1]:1",
             Rule::HotDays | Rule::RetainDays => "7",

@@ -47,10 +47,9 @@ fn a_bucket_has_all_its_settings() {
 fn a_setting_that_would_do_nothing_is_refused() {
     for (key, value) in [
         ("archive.0.sse", "s3"),
-        ("archive.0.sse", "none"),
         ("archive.0.region", "r"),
         ("archive.0.endpoint", "https://host"),
-        ("archive.0.object_lock", "none"),
+        ("archive.0.object_lock", "compliance"),
         ("archive.0.credentials_file", "x"),
     ] {
         refused(&[("archive.0.url", "file:///a"), (key, value)], &format!("{key}: SR-E006: "));
