@@ -20,6 +20,7 @@ mod destination;
 mod digest;
 mod error;
 mod excerpt;
+mod expiry;
 mod key;
 mod line;
 mod log_copy;
@@ -36,6 +37,9 @@ pub use destination::{Destination, ObjectReader, Put};
 pub use digest::Digest;
 pub use error::{Error, Result};
 pub use excerpt::read_lines;
+pub use expiry::{
+    EXPIRY_NOTE_BYTES_MAX, EXPIRY_SUFFIX, ExpiredObject, ExpiryNote, ExpiryPlan, expiry_id, publish_expiry,
+};
 pub use key::{
     BATCHES_DIRECTORY, BatchId, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX, TENANT_BYTES_MAX,
     checkpoint_key, object_key, sidecar_key, tenant_name, tile_key,
@@ -46,6 +50,7 @@ pub use manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestObject, ManifestProblem
 pub use plan::{BatchPlan, ManifestRef};
 pub use problem::{Problem, Reason};
 pub use progress::Progress;
-pub use reread::{ObjectContent, reread};
+pub use body::LineSink;
+pub use reread::{ObjectContent, reread, visit_lines};
 pub use staged::StagedBatch;
 pub use verify::{ArchiveReport, VerifyOptions, verify};

@@ -39,6 +39,18 @@ pub(crate) async fn read_object(
     object: &ManifestObject,
     with_receipts: bool,
 ) -> Result<ObjectContent> {
+    let with_receipts = with_receipts && object.tenant == RESERVED_TENANT;
+    let collector = Collector { content: ObjectContent::default(), with_receipts };
+    visit_lines(destination, object, collector).await.map(|collector| collector.content)
+}
+
+/// Reads an object's body and checks it against the manifest as [`reread`] does, without its checksum file. Every line
+/// is shown to the sink, which comes back; what it was shown counts only then.
+pub async fn visit_lines<S: LineSink + Send + 'static>(
+    destination: &Destination,
+    object: &ManifestObject,
+    mut sink: S,
+) -> Result<S> {
     let reader = match destination.open_reader(&object.key, None).await {
         Err(Error::NotFound { .. }) => {
             let message = format!("the object with {} entries is not there", object.entries);
@@ -46,11 +58,9 @@ pub(crate) async fn read_object(
         }
         other => other?,
     };
-    let with_receipts = with_receipts && object.tenant == RESERVED_TENANT;
     let wanted = object.clone();
     let outcome = tokio::task::spawn_blocking(move || {
-        let mut content = Collector { content: ObjectContent::default(), with_receipts };
-        check_body(reader, &wanted, &mut content).map(|found| found.map(|()| content.content))
+        check_body(reader, &wanted, &mut sink).map(|found| found.map(|()| sink))
     })
     .await?;
     let found = outcome.map_err(|source| destination.unavailable("read", &object.key, source))?;

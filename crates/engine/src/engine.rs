@@ -22,7 +22,7 @@ use crate::gauges::Share;
 use crate::identity::{IDENTITY_KEY, Identity};
 use crate::ledger::Ledger;
 use crate::operations::OperationLocks;
-use crate::plan::{Keyed, Placed, PlanHead, Work, plan};
+use crate::plan::{Keyed, Placed, PlanHead, Restoring, Work, plan};
 use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::schedule::ClockWatch;
@@ -120,7 +120,7 @@ impl Engine {
         let mut rng: StdRng = rand::make_rng();
         let event = event_for(statement, &rows, &uuid_v7(now, &mut rng), now)?;
         let head = PlanHead { range: merkle::CompactRange::new(), recorded_at: now, hold_version: 0 };
-        let mut works = [Work { events: vec![event.into()], rows, prune: None }];
+        let mut works = [Work::new(vec![event.into()], rows)];
         let planned = plan(&head, &mut works, [&HashMap::new(), &HashMap::new()], now, &parts.policy);
         planned.answers.into_iter().collect::<Result<Vec<_>>>()?;
         let commit: Commit = planned.commit;
@@ -208,8 +208,7 @@ impl Engine {
             events.iter().map(|event| event.event_id().map(str::to_owned)).collect();
         let bytes = events.iter().map(Event::bytes).sum();
         let room = self.room(bytes)?;
-        let work =
-            Work { events: events.into_iter().map(Keyed::from).collect(), rows: Vec::new(), prune: None };
+        let work = Work::new(events.into_iter().map(Keyed::from).collect(), Vec::new());
         let (placed, tree_size) = self.submit(work, bytes, Some(room)).await?;
         self.ledger().inner.gauges.placed(&placed);
         let receipts = self.receipts(placed, ids, &given).await?;
@@ -325,15 +324,21 @@ impl Engine {
         rows: Vec<RowChange>,
         prune: Option<Prune>,
     ) -> Result<u64> {
-        let details = match details {
-            Value::Object(details) => details,
-            _ => Map::new(),
-        };
-        let now = self.ledger().now();
-        let event_id = self.new_event_id();
-        let event = event_for(Statement { action, actor, target, details }, &rows, &event_id, now)?;
+        let statement = Statement::new(action, actor, target, details);
+        self.attested_change(statement, rows, prune, None).await
+    }
+
+    /// Commits a change of control rows, and of what is hot, with the entry that attests it.
+    pub(crate) async fn attested_change(
+        &self,
+        statement: Statement<'_>,
+        rows: Vec<RowChange>,
+        prune: Option<Prune>,
+        restore: Option<Restoring>,
+    ) -> Result<u64> {
+        let event = event_for(statement, &rows, &self.new_event_id(), self.ledger().now())?;
         let bytes = event.bytes();
-        let work = Work { events: vec![event.into()], rows, prune };
+        let work = Work { prune, restore, ..Work::new(vec![event.into()], rows) };
         let (placed, _) = self.submit(work, bytes, None).await?;
         match placed.first() {
             Some(Placed::New { seq, .. } | Placed::Duplicate { seq }) => Ok(*seq),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use merkle::CompactRange;
 use serde::Serialize;
 
+use crate::plan::ManifestRef;
 use crate::problem::{Problem, Reason};
 
 /// Warnings of one reason that are listed one by one; with the key of another ledger every file is one.
@@ -29,6 +30,8 @@ pub struct ArchiveReport {
     pub objects: u64,
     /// Entries read and hashed.
     pub entries: u64,
+    /// Entries of objects that expired: gone, and proven by the leaf hashes in their signed notes.
+    pub expired: u64,
     /// Stored bytes of the objects read.
     pub bytes: u64,
     /// Bytes of their lines.
@@ -49,6 +52,12 @@ pub struct ArchiveReport {
     /// The tree's compact range at `covered`, to resume from.
     #[serde(skip)]
     pub range: CompactRange,
+    /// Keys of the objects that are gone and that a note names.
+    #[serde(skip)]
+    pub expired_objects: Vec<String>,
+    /// The expiry notes that verified and fit their batches.
+    #[serde(skip)]
+    pub expiry_notes: Vec<ManifestRef>,
 }
 
 impl ArchiveReport {
@@ -67,6 +76,9 @@ impl ArchiveReport {
             problems: Vec::new(),
             warnings: Vec::new(),
             range: CompactRange::new(),
+            expired: 0,
+            expired_objects: Vec::new(),
+            expiry_notes: Vec::new(),
         }
     }
 

@@ -41,6 +41,7 @@ impl Engine {
             report.ok = true;
         } else {
             self.finish_earlier(&rows, actor, progress, &mut report).await?;
+            self.release_restored(actor, progress, &mut report).await?;
             let rows = ledger.batch_rows().await?;
             self.clear_staging(&rows)?;
             let range = self.select(run, &rows, &mut report).await?;

@@ -161,7 +161,7 @@ impl Engine {
             return Ok(());
         }
         let Group { ids, events, rows, bytes } = group;
-        match self.submit(Work { events, rows, prune: None }, bytes, None).await {
+        match self.submit(Work::new(events, rows), bytes, None).await {
             Ok((placed, _)) => report.timed_out += placed.len() as u64,
             // One of them cannot enter, or has been completed meanwhile: each by itself, so that it holds up no other.
             Err(error) if is_of_the_event(&error) => {
@@ -180,7 +180,7 @@ impl Engine {
         let Some(pending) = self.pending(id).await? else { return Ok(()) };
         let event = pending.operation.time_out(self.ledger().now()).map_err(super::invalid)?;
         let bytes = event.bytes();
-        let work = Work { events: vec![event.into()], rows: pending.delete(), prune: None };
+        let work = Work::new(vec![event.into()], pending.delete());
         match self.submit(work, bytes, None).await {
             Ok(_) => report.timed_out += 1,
             Err(error) if is_of_the_event(&error) && self.has_entry(&pending).await? => {
