@@ -33,6 +33,7 @@ mod staged;
 mod verify;
 
 pub use batch_writer::{BatchWriter, MEMBER_BYTES_MAX, MEMBER_ENTRIES_MAX, StagingLimits};
+pub use body::LineSink;
 pub use destination::{Destination, ObjectReader, Put};
 pub use digest::Digest;
 pub use error::{Error, Result};
@@ -50,7 +51,6 @@ pub use manifest::{MANIFEST_BYTES_MAX, Manifest, ManifestObject, ManifestProblem
 pub use plan::{BatchPlan, ManifestRef};
 pub use problem::{Problem, Reason};
 pub use progress::Progress;
-pub use body::LineSink;
 pub use reread::{ObjectContent, reread, visit_lines};
 pub use staged::StagedBatch;
 pub use verify::{ArchiveReport, VerifyOptions, verify};

@@ -151,8 +151,8 @@ impl Store for MeteredStore {
         self.inner.rows(table, prefix, after, limit).await
     }
 
-    async fn put_transient(&self, table: Table, row: Row) -> Result<()> {
-        self.inner.put_transient(table, row).await
+    async fn put_transient(&self, table: Table, row: Row, expected: Expected) -> Result<()> {
+        self.inner.put_transient(table, row, expected).await
     }
 
     async fn reclaim(&self, bytes_max: u64) -> Result<u64> {

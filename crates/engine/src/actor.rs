@@ -5,6 +5,12 @@ pub struct Actor {
     pub(crate) id: Option<String>,
 }
 
+impl std::fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.id.as_deref().unwrap_or(self.kind.as_str()))
+    }
+}
+
 impl Actor {
     /// A person at the command line or in the pages.
     pub fn user(id: impl Into<String>) -> Self {

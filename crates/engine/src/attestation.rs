@@ -31,22 +31,6 @@ pub(crate) struct Statement<'a> {
     pub(crate) details: Map<String, Value>,
 }
 
-impl<'a> Statement<'a> {
-    /// `details` are an object; anything else is none.
-    pub(crate) fn new(
-        action: &'static str,
-        actor: &'a Actor,
-        target: (&'static str, &'a str),
-        details: Value,
-    ) -> Self {
-        let details = match details {
-            Value::Object(details) => details,
-            _ => Map::new(),
-        };
-        Self { action, actor, target, details }
-    }
-}
-
 /// Whether rows of this table are attested one by one. Objects are covered by their batch's manifest hash, and term
 /// filters follow from the objects' entries.
 pub(crate) fn is_attested(table: Table) -> bool {

@@ -8,8 +8,8 @@ use archive::Destination;
 use event::{Event, RESERVED_TENANT, Timestamp, Violation};
 use merkle::NoteSigner;
 use rand::{Rng as _, rngs::StdRng};
-use serde_json::{Map, Value, json};
-use store::{Commit, Prune, Row, RowChange, Store, Table};
+use serde_json::{Map, json};
+use store::{Commit, Row, RowChange, Store, Table};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -120,7 +120,7 @@ impl Engine {
         let mut rng: StdRng = rand::make_rng();
         let event = event_for(statement, &rows, &uuid_v7(now, &mut rng), now)?;
         let head = PlanHead { range: merkle::CompactRange::new(), recorded_at: now, hold_version: 0 };
-        let mut works = [Work::new(vec![event.into()], rows)];
+        let mut works = [Work { events: vec![event.into()], rows, ..Work::default() }];
         let planned = plan(&head, &mut works, [&HashMap::new(), &HashMap::new()], now, &parts.policy);
         planned.answers.into_iter().collect::<Result<Vec<_>>>()?;
         let commit: Commit = planned.commit;
@@ -208,7 +208,7 @@ impl Engine {
             events.iter().map(|event| event.event_id().map(str::to_owned)).collect();
         let bytes = events.iter().map(Event::bytes).sum();
         let room = self.room(bytes)?;
-        let work = Work::new(events.into_iter().map(Keyed::from).collect(), Vec::new());
+        let work = Work { events: events.into_iter().map(Keyed::from).collect(), ..Work::default() };
         let (placed, tree_size) = self.submit(work, bytes, Some(room)).await?;
         self.ledger().inner.gauges.placed(&placed);
         let receipts = self.receipts(placed, ids, &given).await?;
@@ -312,38 +312,6 @@ impl Engine {
             .await?
             .leaf(seq)
             .ok_or_else(|| Error::new(ErrorKind::Corrupt, format!("the tree has no leaf {seq}: run verify")))
-    }
-
-    /// Commits a change of control rows (and pruning) with the entry that attests it.
-    pub(crate) async fn state_change(
-        &self,
-        action: &'static str,
-        actor: &Actor,
-        target: (&'static str, &str),
-        details: Value,
-        rows: Vec<RowChange>,
-        prune: Option<Prune>,
-    ) -> Result<u64> {
-        let statement = Statement::new(action, actor, target, details);
-        self.attested_change(statement, rows, prune, None).await
-    }
-
-    /// Commits a change of control rows, and of what is hot, with the entry that attests it.
-    pub(crate) async fn attested_change(
-        &self,
-        statement: Statement<'_>,
-        rows: Vec<RowChange>,
-        prune: Option<Prune>,
-        restore: Option<Restoring>,
-    ) -> Result<u64> {
-        let event = event_for(statement, &rows, &self.new_event_id(), self.ledger().now())?;
-        let bytes = event.bytes();
-        let work = Work { prune, restore, ..Work::new(vec![event.into()], rows) };
-        let (placed, _) = self.submit(work, bytes, None).await?;
-        match placed.first() {
-            Some(Placed::New { seq, .. } | Placed::Duplicate { seq }) => Ok(*seq),
-            None => Err(Error::new(ErrorKind::Internal, "a state change was not placed")),
-        }
     }
 
     /// Signs the tree as it is now and answers the newest checkpoint.

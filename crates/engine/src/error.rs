@@ -106,6 +106,9 @@ impl From<store::Error> for Error {
             }
             store::ErrorKind::Corrupt => (ErrorKind::Corrupt, "the ledger's rows are damaged"),
             store::ErrorKind::Invalid => (ErrorKind::Internal, "the ledger's rows could not be used"),
+            store::ErrorKind::RowMoved => {
+                (ErrorKind::Conflict, "what this was decided on has changed meanwhile: nothing was stored")
+            }
             store::ErrorKind::HeadMoved
             | store::ErrorKind::HoldsMoved
             | store::ErrorKind::Conflict

@@ -139,7 +139,7 @@ impl Engine {
         let body = json!({ "written_at": self.ledger().now() }).to_string();
         let rows = vec![RowChange::Put(Table::TaskRun, Row { key: READY_KEY.into(), body })];
         let bytes = rows.len() * size_of::<Row>();
-        self.submit(Work::new(Vec::new(), rows), bytes, None).await.map(|_| ())
+        self.submit(Work { rows, ..Work::default() }, bytes, None).await.map(|_| ())
     }
 }
 

@@ -169,6 +169,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// The body of one row of a control table.
+    pub(crate) async fn row_body(&self, table: Table, key: &str) -> Result<Option<String>> {
+        // Of the keys that begin with a key, that key itself comes first.
+        let rows = self.store().rows(table, key, None, 1).await?;
+        Ok(rows.into_iter().find(|row| row.key == key).map(|row| row.body))
+    }
+
     /// All rows of a control table with this key prefix.
     pub(crate) async fn all_rows(&self, table: Table, prefix: &str) -> Result<Vec<Row>> {
         all_rows(self.store(), table, prefix).await

@@ -78,14 +78,14 @@ impl Engine {
         let bytes = operation.event().bytes() + text.len();
         let room = self.room(bytes)?;
         let rows = Pending { id: id.clone(), begun_at, text, operation }.put()?;
-        self.submit(Work::new(Vec::new(), rows), bytes, Some(room)).await?;
+        self.submit(Work { rows, ..Work::default() }, bytes, Some(room)).await?;
         Ok(BegunOperation { operation_id: id, duplicate: false })
     }
 
     /// Waits for what was queued before. The store may show a commit whose outcome is not known yet, left behind by a
     /// caller that went away; nothing may be told of it until it is.
     async fn landed(&self) -> Result<()> {
-        self.submit(Work::new(Vec::new(), Vec::new()), 0, None).await.map(|_| ())
+        self.submit(Work::default(), 0, None).await.map(|_| ())
     }
 
     /// An event that is in the ledger cannot begin any more.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use event::{Event, Key16, Keys, Timestamp, Violation};
 use merkle::{CompactRange, leaf_hash};
-use store::{Commit, Head, KeyRow, Prune, Restore, RowChange};
+use store::{Commit, ExpectedRow, Head, KeyRow, Prune, Restore, RowChange};
 
 use crate::error::{Error, ErrorKind};
 use crate::policy::Policy;
@@ -40,24 +40,22 @@ impl From<Event> for Keyed {
 }
 
 /// What one caller wants committed together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) events: Vec<Keyed>,
     /// Control rows that the events attest, and transient ones.
     pub(crate) rows: Vec<RowChange>,
     pub(crate) prune: Option<Prune>,
     pub(crate) restore: Option<Restoring>,
+    /// What it was decided on: it is committed as long as these rows are so.
+    pub(crate) expected: Vec<ExpectedRow>,
 }
 
 impl Work {
-    /// Events and the rows that go with them; nothing hot goes or comes back.
-    pub(crate) fn new(events: Vec<Keyed>, rows: Vec<RowChange>) -> Self {
-        Self { events, rows, prune: None, restore: None }
-    }
-
-    /// Whether it has to be the only one in its commit.
-    pub(crate) fn stands_alone(&self) -> bool {
-        self.prune.is_some() || self.restore.is_some()
+    /// Whether it gets a commit of its own: one that prunes or restores, because there is at most one in a commit, and
+    /// one that may be refused for what was decided elsewhere meanwhile, so that no other is refused with it.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.prune.is_some() || self.restore.is_some() || !self.expected.is_empty()
     }
 }
 
@@ -105,6 +103,7 @@ impl CommitPlan {
     pub(crate) fn take_commit(&mut self) -> Commit {
         let empty = Commit {
             expected_size: self.commit.expected_size,
+            expected_rows: Vec::new(),
             lines: Vec::new(),
             keys: Vec::new(),
             head: self.commit.head.clone(),
@@ -137,11 +136,13 @@ pub(crate) fn plan(
     };
     let mut rows = Vec::new();
     let (mut prune, mut restore) = (None, None);
+    let mut expected_rows = Vec::new();
     let answers = works
         .iter_mut()
         .map(|work| {
             let placed = planning.place(&work.events)?;
             rows.append(&mut work.rows);
+            expected_rows.extend_from_slice(&work.expected);
             // The sequencer plans a work that prunes or restores by itself.
             prune = prune.take().or(work.prune.take());
             restore = restore.take().or(work.restore.take());
@@ -158,6 +159,7 @@ pub(crate) fn plan(
     };
     let commit = Commit {
         expected_size: head.size(),
+        expected_rows,
         lines: std::mem::take(&mut planning.lines),
         keys: std::mem::take(&mut planning.keys),
         head: Head {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::{Row, Table};
+use store::{Expected, Row, Table};
 
 use crate::actor::Actor;
 use crate::archiving::{ArchiveReport, ArchiveRun, Window};
@@ -124,7 +124,7 @@ impl Engine {
             })?;
             self.ledger()
                 .store()
-                .put_transient(Table::TaskRun, Row { key: ARCHIVE_TASK_KEY.into(), body })
+                .put_transient(Table::TaskRun, Row { key: ARCHIVE_TASK_KEY.into(), body }, Expected::Anything)
                 .await?;
         }
         if refused { Ok(None) } else { outcome.map(Some) }

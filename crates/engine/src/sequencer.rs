@@ -192,7 +192,7 @@ impl Sequencer {
         }
     }
 
-    /// Takes what has queued, up to the bounds of one commit. A work that prunes or restores is a group by itself.
+    /// Takes what has queued, up to the bounds of one commit. Some works get a commit of their own.
     fn gather(&mut self) -> Vec<Queued> {
         self.drain();
         let mut group = Vec::new();
@@ -200,7 +200,7 @@ impl Sequencer {
         while let Some(next) = self.waiting.front() {
             events += next.work.events.len();
             bytes += next.bytes;
-            let alone = next.work.stands_alone();
+            let alone = next.work.is_alone();
             if !group.is_empty() && (alone || events > COMMIT_EVENTS_MAX || bytes > COMMIT_BYTES_MAX) {
                 break;
             }

@@ -31,6 +31,7 @@ async fn forge_pruning(fixture: &Fixture, seq: u64) {
     let pruned = seq..seq + 1;
     let commit = Commit {
         expected_size: head.size,
+        expected_rows: Vec::new(),
         lines: vec![line],
         keys: Vec::new(),
         head: Head { size: head.size + 1, range: range.to_bytes(), ..head.clone() },

@@ -147,7 +147,7 @@ async fn a5_one_that_cannot_enter_holds_up_no_other_and_leaves_an_entry() {
     // And of one the row is no longer what was written.
     let store = fixture.store();
     let torn = store::Row { key: format!("op|{}", begun[0]), body: "{".into() };
-    store.put_transient(Table::Operation, torn).await.unwrap();
+    store.put_transient(Table::Operation, torn, store::Expected::Anything).await.unwrap();
     begin(&fixture, &engine, "last").await.unwrap();
 
     fixture.clock.advance_micros(TIMEOUT_MICROS + 1);
@@ -194,7 +194,10 @@ async fn a_row_by_time_that_leads_nowhere_is_cleared_away() {
     for key in
         [format!("due|{:020}|{id}", 1), "due|x".to_owned(), format!("due|{:020}|op_{}", 2, "0".repeat(32))]
     {
-        store.put_transient(Table::Operation, store::Row { key, body: "{}".into() }).await.unwrap();
+        store
+            .put_transient(Table::Operation, store::Row { key, body: "{}".into() }, store::Expected::Anything)
+            .await
+            .unwrap();
     }
     let report = engine.time_out_operations().await.unwrap();
     assert_eq!((report.timed_out, report.refused), (0, 0));
@@ -212,7 +215,7 @@ async fn a_row_that_outlived_its_entry_makes_no_second_one() {
     let first = receipt(complete(&engine, &id, r#"{"outcome":"success"}"#).await.unwrap());
     let size = engine.ledger().tree_size();
     for row in rows {
-        fixture.store().put_transient(Table::Operation, row).await.unwrap();
+        fixture.store().put_transient(Table::Operation, row, store::Expected::Anything).await.unwrap();
     }
     let error = complete(&engine, &id, r#"{"outcome":"denied"}"#).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);

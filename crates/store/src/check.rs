@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::rows::{Commit, PostingBlock, Restore, Segment, Table};
+use crate::rows::{Commit, Expected, PostingBlock, Restore, Segment, Table};
 
 /// Rows are numbered with signed 64-bit integers in SQL.
 const SQL_INTEGER_MAX: u64 = i64::MAX as u64;
@@ -83,6 +83,15 @@ pub(crate) fn transient(table: Table) -> Result<()> {
     }
     let message = format!("rows of {} change only with the entry that attests them", table.name());
     Err(Error::new(ErrorKind::Invalid, message))
+}
+
+/// Refuses a write whose row is not what it was decided on.
+pub(crate) fn expected(table: Table, key: &str, expected: &Expected, body: Option<&str>) -> Result<()> {
+    if expected.accepts(body) {
+        return Ok(());
+    }
+    let message = format!("row {key} of {} is not what this was decided on", table.name());
+    Err(Error::new(ErrorKind::RowMoved, message))
 }
 
 fn segment_number(number: u64) -> Result<()> {

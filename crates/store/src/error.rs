@@ -11,6 +11,8 @@ pub enum ErrorKind {
     HeadMoved,
     /// Not applied: a hold was placed or released meanwhile. Evaluate the holds again.
     HoldsMoved,
+    /// Not applied: a control row is not what the write was decided on. Read it and decide again.
+    RowMoved,
     /// Not applied: a dedup key is already there. Look the keys up and plan again.
     Conflict,
     /// Not applied: the disk is full. Nothing is wrong with what is stored; retry when there is room.

@@ -13,8 +13,8 @@ mod sqlite;
 pub use error::{Error, ErrorKind, Result};
 pub use memory::MemoryStore;
 pub use rows::{
-    Checkpoint, Commit, Entry, EntryScan, Head, Key, KeyRow, Order, Posting, PostingBlock, Prune, Restore,
-    Row, RowChange, Segment, SegmentState, SeqRange, Table, Tile, TileKey,
+    Checkpoint, Commit, Entry, EntryScan, Expected, ExpectedRow, Head, Key, KeyRow, Order, Posting,
+    PostingBlock, Prune, Restore, Row, RowChange, Segment, SegmentState, SeqRange, Table, Tile, TileKey,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
 
@@ -35,7 +35,8 @@ pub trait Store: Send + Sync + 'static {
     /// Applies a commit: entries, dedup keys, control rows, restoring or pruning and the new head, all or nothing.
     ///
     /// Fails with [`ErrorKind::HeadMoved`] unless the head is at `commit.expected_size` (0 and no head row for the
-    /// first commit), with [`ErrorKind::HoldsMoved`] when `commit.prune` was decided under another hold version,
+    /// first commit), with [`ErrorKind::RowMoved`] when one of `commit.expected_rows` is not as expected, with
+    /// [`ErrorKind::HoldsMoved`] when `commit.prune` was decided under another hold version,
     /// with [`ErrorKind::Conflict`] when a dedup key is already there, with [`ErrorKind::Invalid`] when the commit
     /// contradicts itself (see [`Commit`]) or restores an entry that is hot; then nothing was applied.
     /// [`ErrorKind::OutcomeUnknown`] means that it may have been applied: call [`Store::recover`].
@@ -97,8 +98,10 @@ pub trait Store: Send + Sync + 'static {
     /// bytes of their UTF-8).
     async fn rows(&self, table: Table, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Row>>;
 
-    /// Puts a row that is no evidence and that no entry attests: only for tables where [`Table::is_transient`].
-    async fn put_transient(&self, table: Table, row: Row) -> Result<()>;
+    /// Puts a row that is no evidence and that no entry attests, if what is there now is as expected: only for tables
+    /// where [`Table::is_transient`]. Fails with [`ErrorKind::RowMoved`] where it is not; then nothing was put. Of
+    /// several callers that expect the same, one succeeds.
+    async fn put_transient(&self, table: Table, row: Row, expected: Expected) -> Result<()>;
 
     /// Gives freed space back to the operating system, at most about `bytes_max`; answers the bytes given back.
     async fn reclaim(&self, bytes_max: u64) -> Result<u64>;

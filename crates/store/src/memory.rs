@@ -9,8 +9,8 @@ use crate::Store;
 use crate::check;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::{
-    Checkpoint, Commit, Entry, EntryScan, Head, Key, KeyRow, Order, Posting, PostingBlock, Row, RowChange,
-    Segment, SegmentState, Table, Tile, TileKey,
+    Checkpoint, Commit, Entry, EntryScan, Expected, Head, Key, KeyRow, Order, Posting, PostingBlock, Row,
+    RowChange, Segment, SegmentState, Table, Tile, TileKey,
 };
 
 /// A ledger's rows in memory.
@@ -50,6 +50,9 @@ impl Rows {
                 format!("the head is at {size}, the commit was planned at {}", commit.expected_size);
             return Err(Error::new(ErrorKind::HeadMoved, message));
         }
+        for row in &commit.expected_rows {
+            check::expected(row.table, &row.key, &row.expected, self.body(row.table, &row.key))?;
+        }
         if let Some(prune) = &commit.prune {
             let hold_version = self.head.as_ref().map_or(0, |head| head.hold_version);
             if hold_version != prune.hold_version {
@@ -72,6 +75,10 @@ impl Rows {
             }
         }
         Ok(())
+    }
+
+    fn body(&self, table: Table, key: &str) -> Option<&str> {
+        self.control.get(&table)?.get(key).map(String::as_str)
     }
 
     fn drop_postings(&mut self, segment: u64) {
@@ -248,9 +255,11 @@ impl Store for MemoryStore {
         Ok(matching.take(limit).map(|(key, body)| Row { key: key.clone(), body: body.clone() }).collect())
     }
 
-    async fn put_transient(&self, table: Table, row: Row) -> Result<()> {
+    async fn put_transient(&self, table: Table, row: Row, expected: Expected) -> Result<()> {
         check::transient(table)?;
-        self.lock().control.entry(table).or_default().insert(row.key, row.body);
+        let mut rows = self.lock();
+        check::expected(table, &row.key, &expected, rows.body(table, &row.key))?;
+        rows.control.entry(table).or_default().insert(row.key, row.body);
         Ok(())
     }
 

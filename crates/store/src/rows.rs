@@ -44,6 +44,8 @@ pub type SeqRange = Range<u64>;
 pub struct Commit {
     /// The size that the head must have now.
     pub expected_size: u64,
+    /// What the commit was decided on, before any of it is applied.
+    pub expected_rows: Vec<ExpectedRow>,
     /// Lines of the new entries; the first gets seq `expected_size`. They are consecutive.
     pub lines: Vec<Vec<u8>>,
     /// Dedup keys of the new entries.
@@ -76,6 +78,39 @@ pub struct Prune {
     pub hold_version: u64,
     /// Segments that have no hot entry left: their index blocks go, their row is marked.
     pub segments: Vec<u64>,
+}
+
+/// A control row that a write was decided on, and how it must be for that write to go through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedRow {
+    /// Where it is, or is not.
+    pub table: Table,
+    /// Its key.
+    pub key: String,
+    /// How it must be.
+    pub expected: Expected,
+}
+
+/// How a control row must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// There or not, whatever is in it.
+    Anything,
+    /// Not there.
+    Nothing,
+    /// There, with exactly this body.
+    Body(String),
+}
+
+impl Expected {
+    /// Whether a row with this body, or none, is as expected.
+    pub fn accepts(&self, body: Option<&str>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Nothing => body.is_none(),
+            Self::Body(expected) => body == Some(expected.as_str()),
+        }
+    }
 }
 
 /// A change of one control row.

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use store::{
-    Checkpoint, Commit, Entry, EntryScan, Error, ErrorKind, Head, Key, KeyRow, Posting, PostingBlock, Result,
-    Row, Segment, Store, Table, Tile, TileKey,
+    Checkpoint, Commit, Entry, EntryScan, Error, ErrorKind, Expected, Head, Key, KeyRow, Posting,
+    PostingBlock, Result, Row, Segment, Store, Table, Tile, TileKey,
 };
 
 /// How a write fails.
@@ -255,8 +255,8 @@ impl Store for FaultyStore {
         self.inner.rows(table, prefix, after, limit).await
     }
 
-    async fn put_transient(&self, table: Table, row: Row) -> Result<()> {
-        self.write(WriteCall::PutTransient, self.inner.put_transient(table, row)).await
+    async fn put_transient(&self, table: Table, row: Row, expected: Expected) -> Result<()> {
+        self.write(WriteCall::PutTransient, self.inner.put_transient(table, row, expected)).await
     }
 
     async fn reclaim(&self, bytes_max: u64) -> Result<u64> {

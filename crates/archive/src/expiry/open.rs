@@ -73,7 +73,10 @@ impl ExpiredObject {
             return refuse("the ledger's own entries are never destroyed");
         }
         let ascends = self.seqs.iter().all(|[first, last]| first <= last)
-            && self.seqs.windows(2).all(|pair| pair[0][1].checked_add(1).is_some_and(|next| next < pair[1][0]));
+            && self
+                .seqs
+                .windows(2)
+                .all(|pair| pair[0][1].checked_add(1).is_some_and(|next| next < pair[1][0]));
         let bounds = (self.seqs.first().map(|run| run[0]), self.seqs.last().map(|run| run[1]));
         if !ascends || bounds != (Some(object.first_seq), Some(object.last_seq)) {
             return refuse("its seqs are not in order, or not those of the manifest");

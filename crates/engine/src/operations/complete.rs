@@ -80,7 +80,7 @@ impl Engine {
         let event_id = event.event_id().map(str::to_owned);
         let bytes = event.bytes();
         let room = self.room(bytes)?;
-        let work = Work::new(vec![event.into()], pending.delete());
+        let work = Work { events: vec![event.into()], rows: pending.delete(), ..Work::default() };
         let (placed, _) = self.submit(work, bytes, Some(room)).await?;
         let receipts = self.receipts(placed, vec![event_id], &[true]).await?;
         receipts.into_iter().next().ok_or_else(|| Error::new(ErrorKind::Internal, "an entry was not placed"))

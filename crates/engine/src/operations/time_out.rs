@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::{EntryFields, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Row, RowChange, Table};
+use store::{Expected, Row, RowChange, Table};
 
 use super::pending::{BY_TIME, Pending, delete, key_of, time_and_id};
 use crate::actor::Actor;
@@ -85,7 +85,11 @@ impl Engine {
         let body = serde_json::to_string(&last).map_err(|error| {
             Error::with_source(ErrorKind::Internal, "a task's run cannot be written", error)
         })?;
-        let noted = self.ledger().store().put_transient(Table::TaskRun, Row { key: TASK_KEY.into(), body });
+        let noted = self.ledger().store().put_transient(
+            Table::TaskRun,
+            Row { key: TASK_KEY.into(), body },
+            Expected::Anything,
+        );
         noted.await?;
         outcome.map(|_| ())
     }
@@ -161,7 +165,7 @@ impl Engine {
             return Ok(());
         }
         let Group { ids, events, rows, bytes } = group;
-        match self.submit(Work::new(events, rows), bytes, None).await {
+        match self.submit(Work { events, rows, ..Work::default() }, bytes, None).await {
             Ok((placed, _)) => report.timed_out += placed.len() as u64,
             // One of them cannot enter, or has been completed meanwhile: each by itself, so that it holds up no other.
             Err(error) if is_of_the_event(&error) => {
@@ -180,13 +184,12 @@ impl Engine {
         let Some(pending) = self.pending(id).await? else { return Ok(()) };
         let event = pending.operation.time_out(self.ledger().now()).map_err(super::invalid)?;
         let bytes = event.bytes();
-        let work = Work::new(vec![event.into()], pending.delete());
+        let work = Work { events: vec![event.into()], rows: pending.delete(), ..Work::default() };
         match self.submit(work, bytes, None).await {
             Ok(_) => report.timed_out += 1,
             Err(error) if is_of_the_event(&error) && self.has_entry(&pending).await? => {
                 // Its end is in the ledger already, so only the rows are left over.
-                self.submit(Work { events: Vec::new(), rows: pending.delete(), prune: None }, 0, None)
-                    .await?;
+                self.submit(Work { rows: pending.delete(), ..Work::default() }, 0, None).await?;
             }
             Err(error) if is_of_the_event(&error) => {
                 self.refuse(id, pending.delete(), details_of(&pending), &error).await?;

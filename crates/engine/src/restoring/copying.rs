@@ -10,13 +10,13 @@ use super::row::{RestoredRow, restored_rows};
 use super::windows::windows;
 use crate::SEGMENT_ENTRIES;
 use crate::actor::Actor;
-use crate::attestation::Statement;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::tail_row;
 use crate::plan::Restoring;
 use crate::progress::Progress;
 use crate::seq_set::SeqSet;
+use crate::state_change::Change;
 
 /// One transaction restores at most about so many bytes of lines, besides the policy's number of entries.
 const TRANSACTION_BYTES: usize = 8 << 20;
@@ -140,9 +140,11 @@ impl Engine {
             "ranges": row.ranges, "entries": entries.len(), "until": copying.until.to_string(),
         });
         let (kind, id) = row.origin.target();
-        let statement = Statement::new("archive.batch.restored", copying.actor, (kind, &id), details);
-        let restoring = Restoring { restore: Restore { entries, index }, tail: tail.into() };
-        let committed = self.attested_change(statement, vec![row.put()?], None, Some(restoring)).await;
+        let restore = Restoring { restore: Restore { entries, index }, tail: tail.into() };
+        let change = Change { rows: vec![row.put()?], restore: Some(restore), ..Change::default() };
+        let committed = self
+            .change_if_expected("archive.batch.restored", copying.actor, (kind, &id), details, change)
+            .await;
         if committed.is_err() {
             // Whether the entries came back has to be read from the store.
             copying.index = None;

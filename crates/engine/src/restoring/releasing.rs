@@ -8,7 +8,9 @@ use crate::actor::Actor;
 use crate::archiving::ArchiveReport;
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::freeze::not_frozen;
 use crate::progress::Progress;
+use crate::state_change::Change;
 
 impl Engine {
     /// Prunes what was restored until now or earlier. The archive still has all of it: it was pruned before.
@@ -42,7 +44,14 @@ impl Engine {
             "ranges": row.ranges, "entries": row.entries(), "restored_until": row.until.to_string(),
         });
         let (kind, id) = row.origin.target();
-        self.state_change("ledger.pruned", actor, (kind, &id), details, vec![change], Some(prune)).await?;
+        let change = Change {
+            rows: vec![change],
+            prune: Some(prune),
+            // A freeze that was committed before stops it.
+            expected: vec![not_frozen()],
+            ..Change::default()
+        };
+        self.change_if_expected("ledger.pruned", actor, (kind, &id), details, change).await?;
         Ok(())
     }
 }

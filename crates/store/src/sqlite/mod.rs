@@ -20,8 +20,8 @@ use crate::Store;
 use crate::check;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::{
-    Checkpoint, Commit, Entry, EntryScan, Head, Key, KeyRow, Posting, PostingBlock, Row, Segment, Table,
-    Tile, TileKey,
+    Checkpoint, Commit, Entry, EntryScan, Expected, Head, Key, KeyRow, Posting, PostingBlock, Row, Segment,
+    Table, Tile, TileKey,
 };
 use connection::ReadConnections;
 use writer::Writer;
@@ -193,9 +193,9 @@ impl Store for SqliteStore {
         self.read(move |connection| read::rows(connection, table, &prefix, after.as_deref(), limit)).await
     }
 
-    async fn put_transient(&self, table: Table, row: Row) -> Result<()> {
+    async fn put_transient(&self, table: Table, row: Row, expected: Expected) -> Result<()> {
         check::transient(table)?;
-        self.write(move |connection| write::put_row(connection, table, &row)).await
+        self.write(move |connection| write::put_row(connection, table, &row, &expected)).await
     }
 
     async fn reclaim(&self, bytes_max: u64) -> Result<u64> {

@@ -1,14 +1,14 @@
 //! The writing transactions.
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::read;
 use crate::check;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::{
-    Checkpoint, Commit, Entry, Key, PostingBlock, Prune, Restore, Row, RowChange, Segment, SegmentState,
-    Table, Tile,
+    Checkpoint, Commit, Entry, Expected, Key, PostingBlock, Prune, Restore, Row, RowChange, Segment,
+    SegmentState, Table, Tile,
 };
 
 /// Room for 256 fields of 65,536 blocks in a segment's range of posting ids.
@@ -54,6 +54,9 @@ fn check_head(transaction: &Transaction<'_>, commit: &Commit) -> std::result::Re
         let message = format!("the head is at {size}, the commit was planned at {}", commit.expected_size);
         return Err(Error::new(ErrorKind::HeadMoved, message).into());
     }
+    for row in &commit.expected_rows {
+        check_row(transaction, row.table, &row.key, &row.expected)?;
+    }
     if let Some(prune) = &commit.prune {
         let hold_version = head.map_or(0, |head| head.hold_version);
         if hold_version != prune.hold_version {
@@ -62,6 +65,21 @@ fn check_head(transaction: &Transaction<'_>, commit: &Commit) -> std::result::Re
         }
     }
     Ok(())
+}
+
+fn check_row(
+    transaction: &Transaction<'_>,
+    table: Table,
+    key: &str,
+    expected: &Expected,
+) -> std::result::Result<(), Failure> {
+    if *expected == Expected::Anything {
+        return Ok(());
+    }
+    let sql = format!("SELECT body FROM {} WHERE key = ?1", table.name());
+    let body: Option<String> =
+        transaction.prepare_cached(&sql)?.query_row([key], |row| row.get(0)).optional()?;
+    Ok(check::expected(table, key, expected, body.as_deref())?)
 }
 
 fn insert_entries(transaction: &Transaction<'_>, commit: &Commit) -> std::result::Result<(), Failure> {
@@ -254,8 +272,16 @@ pub(super) fn publish(connection: &mut Connection, tiles: &[Tile], checkpoint: &
     })
 }
 
-pub(super) fn put_row(connection: &mut Connection, table: Table, row: &Row) -> Result<()> {
-    in_transaction(connection, |transaction| Ok(write_row(transaction, table, row)?))
+pub(super) fn put_row(
+    connection: &mut Connection,
+    table: Table,
+    row: &Row,
+    expected: &Expected,
+) -> Result<()> {
+    in_transaction(connection, |transaction| {
+        check_row(transaction, table, &row.key, expected)?;
+        Ok(write_row(transaction, table, row)?)
+    })
 }
 
 fn write_row(transaction: &Transaction<'_>, table: Table, row: &Row) -> rusqlite::Result<()> {

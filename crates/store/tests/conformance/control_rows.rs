@@ -5,7 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
-use store::{ErrorKind, KeyRow, RowChange, Store, Table};
+use store::{ErrorKind, Expected, ExpectedRow, KeyRow, RowChange, Store, Table};
 
 use crate::backends::Backend;
 use crate::model::{config, runtime};
@@ -125,10 +125,10 @@ pub(crate) async fn an_empty_key_is_a_key(store: &dyn Store) {
 
 pub(crate) async fn only_transient_tables_take_rows_without_an_entry(store: &dyn Store) {
     for table in Table::ALL {
-        let result = store.put_transient(table, row("task", "1")).await;
+        let result = store.put_transient(table, row("task", "1"), Expected::Anything).await;
         if table.is_transient() {
             result.unwrap();
-            store.put_transient(table, row("task", "2")).await.unwrap();
+            store.put_transient(table, row("task", "2"), Expected::Anything).await.unwrap();
             assert_eq!(store.rows(table, "", None, 9).await.unwrap(), [row("task", "2")]);
         } else {
             refused(result, ErrorKind::Invalid);
@@ -136,6 +136,62 @@ pub(crate) async fn only_transient_tables_take_rows_without_an_entry(store: &dyn
         }
     }
     assert_eq!(store.head().await.unwrap(), None);
+}
+
+pub(crate) async fn a_transient_row_is_put_only_where_the_row_is_as_expected(store: &dyn Store) {
+    let put = async |body: &str, expected: Expected| {
+        store.put_transient(Table::Lease, row("archive", body), expected).await
+    };
+    let body = |body: &str| Expected::Body(body.into());
+    refused(put("1", body("0")).await, ErrorKind::RowMoved);
+    put("1", Expected::Nothing).await.unwrap();
+    refused(put("2", Expected::Nothing).await, ErrorKind::RowMoved);
+    refused(put("2", body("")).await, ErrorKind::RowMoved);
+    put("2", body("1")).await.unwrap();
+    refused(put("3", body("1")).await, ErrorKind::RowMoved);
+    // Other tables and keys do not count.
+    refused(store.put_transient(Table::Lease, row("other", "3"), body("2")).await, ErrorKind::RowMoved);
+    refused(store.put_transient(Table::TaskRun, row("archive", "3"), body("2")).await, ErrorKind::RowMoved);
+    assert_eq!(store.rows(Table::Lease, "", None, 9).await.unwrap(), [row("archive", "2")]);
+}
+
+pub(crate) async fn of_callers_that_expect_the_same_row_one_puts_its_own(store: &dyn Store) {
+    store.put_transient(Table::Lease, row("archive", "free"), Expected::Nothing).await.unwrap();
+    let put = async |body: &str| {
+        store.put_transient(Table::Lease, row("archive", body), Expected::Body("free".into())).await
+    };
+    let answers = tokio::join!(put("0"), put("1"), put("2"));
+    let answers = [answers.0, answers.1, answers.2];
+    let won: Vec<usize> = (0..3).filter(|number| answers[*number].is_ok()).collect();
+    assert_eq!(won.len(), 1, "{answers:?}");
+    let expected = [row("archive", &won[0].to_string())];
+    assert_eq!(store.rows(Table::Lease, "", None, 9).await.unwrap(), expected);
+}
+
+pub(crate) async fn a_commit_goes_through_only_where_the_rows_are_as_expected(store: &dyn Store) {
+    put(store, Table::Batch, &["there"]).await;
+    let head = store.head().await.unwrap();
+    let expect =
+        |key: &str, expected: Expected| ExpectedRow { table: Table::Batch, key: key.into(), expected };
+    let mut commit = commit_after(1, 1);
+    commit.rows = vec![RowChange::Put(Table::Batch, row("there", "changed"))];
+    for moved in [
+        expect("there", Expected::Nothing),
+        expect("there", Expected::Body("other".into())),
+        expect("absent", Expected::Body("there".into())),
+    ] {
+        commit.expected_rows = vec![expect("there", Expected::Anything), moved];
+        refused(store.commit(commit.clone()).await, ErrorKind::RowMoved);
+        assert_eq!(store.head().await.unwrap(), head);
+        assert_eq!(store.rows(Table::Batch, "", None, 9).await.unwrap(), [row("there", "there")]);
+    }
+    commit.expected_rows = vec![
+        expect("there", Expected::Body("there".into())),
+        expect("absent", Expected::Nothing),
+        expect("absent", Expected::Anything),
+    ];
+    store.commit(commit).await.unwrap();
+    assert_eq!(store.rows(Table::Batch, "", None, 9).await.unwrap(), [row("there", "changed")]);
 }
 
 pub(crate) async fn a_commit_without_entries_changes_rows_and_nothing_else(store: &dyn Store) {

@@ -145,6 +145,9 @@ macro_rules! suite {
                 after_bounds_a_prefix_from_both_sides,
                 an_empty_key_is_a_key,
                 only_transient_tables_take_rows_without_an_entry,
+                a_transient_row_is_put_only_where_the_row_is_as_expected,
+                of_callers_that_expect_the_same_row_one_puts_its_own,
+                a_commit_goes_through_only_where_the_rows_are_as_expected,
                 a_commit_without_entries_changes_rows_and_nothing_else,
                 transient_rows_go_with_the_entry_of_their_commit_or_stay,
             }

@@ -6,8 +6,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 use store::{
-    Checkpoint, Commit, Entry, ErrorKind, Head, KeyRow, MemoryStore, Prune, Restore, RowChange, SeqRange,
-    Store, Table, Tile,
+    Checkpoint, Commit, Entry, ErrorKind, Expected, ExpectedRow, Head, KeyRow, MemoryStore, Prune, Restore,
+    RowChange, SeqRange, Store, Table, Tile,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,15 +27,48 @@ pub(crate) fn runtime() -> Runtime {
 /// One call. Sizes and versions are relative to the head, so that most calls get through.
 #[derive(Debug, Clone)]
 enum Call {
-    Commit { lines: u64, behind: bool, keys: Vec<u64>, rows: Vec<(usize, u8, Option<u8>)>, holds: bool },
-    Prune { ranges: Vec<(u64, u64)>, segments: Vec<u64>, stale: bool },
-    Restore { seqs: Vec<u64>, index: Option<(u64, u64)> },
-    Seal { number: u64, first_terms: Vec<(u8, u64)> },
+    Commit {
+        lines: u64,
+        behind: bool,
+        keys: Vec<u64>,
+        rows: Vec<(usize, u8, Option<u8>)>,
+        expected: Option<(usize, u8, Expected)>,
+        holds: bool,
+    },
+    Prune {
+        ranges: Vec<(u64, u64)>,
+        segments: Vec<u64>,
+        stale: bool,
+    },
+    Restore {
+        seqs: Vec<u64>,
+        index: Option<(u64, u64)>,
+    },
+    Seal {
+        number: u64,
+        first_terms: Vec<(u8, u64)>,
+    },
     DeleteKeys(Vec<u64>),
-    Publish { tiles: Vec<(u8, u64, usize)>, size: u64 },
-    PutTransient { table: usize, key: u8, body: u8 },
+    Publish {
+        tiles: Vec<(u8, u64, usize)>,
+        size: u64,
+    },
+    PutTransient {
+        table: usize,
+        key: u8,
+        body: u8,
+        expected: Expected,
+    },
     Recover,
     Reclaim(u64),
+}
+
+fn expected() -> impl Strategy<Value = Expected> {
+    prop_oneof![
+        2 => Just(Expected::Anything),
+        1 => Just(Expected::Nothing),
+        2 => (0..3_u8).prop_map(|body| Expected::Body(body.to_string())),
+    ]
 }
 
 fn call() -> impl Strategy<Value = Call> {
@@ -45,12 +78,13 @@ fn call() -> impl Strategy<Value = Call> {
         prop::bool::weighted(0.1),
         vec(0..60_u64, 0..3),
         vec(change, 0..3),
+        option::weighted(0.3, (0..Table::ALL.len(), 0..6_u8, expected())),
         prop::bool::weighted(0.2),
     );
     let range = (0..60_u64, 0..12_u64);
     let tile = (0..3_u8, 0..3_u64, 1..5_usize);
     prop_oneof![
-        6 => commit.prop_map(|(lines, behind, keys, rows, holds)| Call::Commit { lines, behind, keys, rows, holds }),
+        6 => commit.prop_map(|(lines, behind, keys, rows, expected, holds)| Call::Commit { lines, behind, keys, rows, expected, holds }),
         3 => (vec(range, 0..4), vec(0..4_u64, 0..2), prop::bool::weighted(0.2))
             .prop_map(|(ranges, segments, stale)| Call::Prune { ranges, segments, stale }),
         3 => (vec(0..60_u64, 0..6), option::of((0..4_u64, 0..9_u64)))
@@ -59,8 +93,8 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(number, first_terms)| Call::Seal { number, first_terms }),
         1 => vec(0..60_u64, 0..8).prop_map(Call::DeleteKeys),
         1 => (vec(tile, 0..4), 0..60_u64).prop_map(|(tiles, size)| Call::Publish { tiles, size }),
-        1 => (0..Table::ALL.len(), 0..4_u8, any::<u8>())
-            .prop_map(|(table, key, body)| Call::PutTransient { table, key, body }),
+        1 => (0..Table::ALL.len(), 0..4_u8, 0..3_u8, expected())
+            .prop_map(|(table, key, body, expected)| Call::PutTransient { table, key, body, expected }),
         1 => Just(Call::Recover),
         1 => (0..100_000_u64).prop_map(Call::Reclaim),
     ]
@@ -75,8 +109,16 @@ fn commit(head: &Head, lines: u64, behind: bool) -> Commit {
 /// Makes the call and answers how it ended.
 async fn make(store: &dyn Store, head: &Head, call: &Call) -> Result<(), ErrorKind> {
     let result = match call.clone() {
-        Call::Commit { lines, behind, keys, rows, holds } => {
+        Call::Commit { lines, behind, keys, rows, expected, holds } => {
             let mut commit = commit(head, lines, behind);
+            commit.expected_rows = expected
+                .into_iter()
+                .map(|(table, key, expected)| ExpectedRow {
+                    table: Table::ALL[table],
+                    key: key.to_string(),
+                    expected,
+                })
+                .collect();
             commit.head.hold_version += u64::from(holds);
             commit.keys = keys.into_iter().map(|number| key_row(number, head.size)).collect();
             let changes = rows.into_iter().map(|(table, key, body)| match body {
@@ -117,8 +159,9 @@ async fn make(store: &dyn Store, head: &Head, call: &Call) -> Result<(), ErrorKi
             let note = format!("{} tiles at {size}", tiles.len());
             store.publish(tiles.collect(), Checkpoint { size, note }).await
         }
-        Call::PutTransient { table, key, body } => {
-            store.put_transient(Table::ALL[table], row(&key.to_string(), &body.to_string())).await
+        Call::PutTransient { table, key, body, expected } => {
+            let row = row(&key.to_string(), &body.to_string());
+            store.put_transient(Table::ALL[table], row, expected).await
         }
         Call::Recover => store.recover().await.map(|_| ()),
         Call::Reclaim(bytes_max) => store.reclaim(bytes_max).await.map(|_| ()),

@@ -13,6 +13,7 @@ pub(crate) fn commit_after(size: u64, count: u64) -> Commit {
     let end = size + count;
     Commit {
         expected_size: size,
+        expected_rows: Vec::new(),
         lines: (size..end).map(line).collect(),
         keys: Vec::new(),
         head: Head { size: end, range: end.to_be_bytes().to_vec(), recorded_at: end as i64, hold_version: 0 },

@@ -80,6 +80,7 @@ pub(crate) fn commit_after(size: u64, count: u64) -> Commit {
     let end = size + count;
     Commit {
         expected_size: size,
+        expected_rows: Vec::new(),
         lines: (size..end).map(line).collect(),
         keys: Vec::new(),
         head: Head { size: end, range: vec![7; 40], recorded_at: 0, hold_version: 0 },
