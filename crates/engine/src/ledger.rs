@@ -288,7 +288,9 @@ impl View {
         for segment in self.segments.iter_mut().filter(|segment| dropped(segment.number)) {
             segment.state = SegmentState::Dropped;
         }
-        restored.iter().for_each(|seq| self.restored.insert(*seq..seq + 1));
+        for seq in restored {
+            self.restored.insert(*seq..seq + 1);
+        }
         if let Some(indexed) = indexed
             && let Some(segment) = self.segments.get_mut(indexed.number as usize)
         {
@@ -299,7 +301,9 @@ impl View {
     /// The deletion of these hot copies, with the segments that it leaves nothing hot of.
     pub(crate) fn prune(&self, ranges: Vec<SeqRange>) -> Prune {
         let mut cold = self.cold();
-        ranges.iter().for_each(|range| cold.insert(range.clone()));
+        for range in &ranges {
+            cold.insert(range.clone());
+        }
         let whole = |number: u64| number * SEGMENT_ENTRIES..(number + 1) * SEGMENT_ENTRIES;
         let segments = self
             .segments

@@ -33,7 +33,7 @@ pub enum RestoreTarget {
     /// All of a batch, by its id.
     Batch(String),
     /// The archived entries that match, at most [`RESTORED_BY_FILTER_MAX`].
-    Filter(Filter),
+    Filter(Box<Filter>),
 }
 
 /// A wish to have archived entries hot.

@@ -168,7 +168,7 @@ impl Sequencer {
             } else {
                 None
             };
-            let landed = self.land(under_way).await;
+            let landed = Box::pin(self.land(under_way)).await;
             flight = match ahead {
                 Some(draft) if landed => self.launch(draft),
                 Some(draft) => {

@@ -123,12 +123,11 @@ impl Engine {
         // Held from here to the commit: a segment that is sealed in between would be sealed without these.
         let _segments = self.inner.segment_changes.lock().await;
         let sealed = self.ledger().view().segments.get(number as usize).cloned();
-        let (index, tail) = match sealed {
-            Some(sealed) => (Some(self.reindex(copying, &sealed, &entries).await?), Vec::new()),
-            None => {
-                let row = |entry: &Entry| Ok((entry.seq, tail_row(&entry.line, entry.seq)?));
-                (None, entries.iter().map(row).collect::<Result<Vec<_>>>()?)
-            }
+        let (index, tail) = if let Some(sealed) = sealed {
+            (Some(self.reindex(copying, &sealed, &entries).await?), Vec::new())
+        } else {
+            let row = |entry: &Entry| Ok((entry.seq, tail_row(&entry.line, entry.seq)?));
+            (None, entries.iter().map(row).collect::<Result<Vec<_>>>()?)
         };
         let row = RestoredRow {
             origin: copying.wanted.origin.clone(),

@@ -14,8 +14,11 @@ use crate::seq_set::SeqSet;
 impl Engine {
     /// The pruned entries that match.
     pub(super) async fn matching(&self, filter: &Filter, progress: &dyn Progress) -> Result<Wanted> {
-        let mut wanted =
-            Wanted { origin: Origin::Filter(filter.clone()), objects: Vec::new(), seqs: SeqSet::default() };
+        let mut wanted = Wanted {
+            origin: Origin::Filter(Box::new(filter.clone())),
+            objects: Vec::new(),
+            seqs: SeqSet::default(),
+        };
         let mut matched: u64 = 0;
         progress.begin("matching", None);
         for row in self.ledger().batch_rows().await?.iter().filter(|row| row.is_complete()) {

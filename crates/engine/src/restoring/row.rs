@@ -28,7 +28,7 @@ pub(crate) enum Origin {
     /// All of a batch.
     Batch(String),
     /// What a filter matched.
-    Filter(Filter),
+    Filter(Box<Filter>),
 }
 
 impl Origin {
@@ -37,8 +37,8 @@ impl Origin {
         match self {
             Self::Batch(id) => ("batch", id.clone()),
             Self::Filter(filter) => {
-                let hex = filter.fingerprint().iter().map(|byte| format!("{byte:02x}")).collect();
-                ("filter", hex)
+                let fingerprint = u64::from_be_bytes(filter.fingerprint());
+                ("filter", format!("{fingerprint:016x}"))
             }
         }
     }
