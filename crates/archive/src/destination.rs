@@ -1,27 +1,46 @@
 //! A place where archives are kept: create-only writes, bounded reads, listings.
 
+mod credentials;
 mod local;
+mod null;
+mod object_storage;
+mod options;
+mod place;
+mod profile;
 mod reader;
+mod redaction;
+mod remote;
+mod start_error;
+mod storage;
+mod storage_error;
 
 use std::ops::Range;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use futures::TryStreamExt as _;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path;
-use object_store::{
-    GetOptions, GetResult, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
-};
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::ObjectStore;
 
 use crate::error::{Error, Result};
-use local::LocalRoot;
+pub use credentials::Credentials;
+use local::LocalStorage;
+use null::NullStorage;
+use object_storage::ObjectStorage;
+pub use options::{CredentialSource, DestinationOptions, Encryption, LockMode, ObjectLock, Timeouts};
+use place::Place;
 pub use reader::ObjectReader;
+pub use start_error::StartError;
+pub use storage::{Body, Created, Kind, ObjectState, Storage, StorageResult, Stored};
+pub use storage_error::{StorageError, StorageErrorKind};
 
 /// A create-only write is tried this often when the destination says "exists" and then "not found",
 /// as S3 does after a conflicting request that stored nothing.
 const PUT_ATTEMPTS_MAX: u32 = 4;
+
+/// How long such a write waits for the other one, the first time; then twice as long, and so on.
+const PUT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a create-only write found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,68 +51,91 @@ pub enum Put {
     AlreadyOurs,
 }
 
-/// A named place in object storage that holds one archive. Cheap to clone.
+/// A named place that holds one archive: a [`Storage`], and a prefix in it. Cheap to clone.
 ///
-/// Nothing here overwrites or deletes. A write that returned is durable: for a local root the file, its
-/// directory and every directory above it up to the root have been synced.
+/// Nothing here overwrites, and nothing deletes unless the destination was opened for expiry. A write that returned
+/// is durable.
 #[derive(Clone, Debug)]
 pub struct Destination {
     name: Arc<str>,
-    store: Arc<dyn ObjectStore>,
+    storage: Arc<dyn Storage>,
     prefix: Arc<str>,
-    local: Option<Arc<LocalRoot>>,
+    may_remove: bool,
 }
 
 impl Destination {
-    /// Opens an archive that exists. `url` is `file:///absolute/path` (percent-encoding is decoded) or an
-    /// absolute path. A root that is not there is [`Error::NoDirectory`], so that a mistyped path never
-    /// verifies as an empty archive.
+    /// Opens an archive that exists, with credentials from the environment. A directory that is not there is
+    /// [`Error::NoDirectory`], so that a mistyped path never verifies as an empty archive.
     pub fn open(name: &str, url: &str) -> Result<Self> {
-        let root = local_path(url)?;
-        if !root.is_dir() {
-            return Err(Error::NoDirectory { path: root });
-        }
-        Self::over_directory(name, &root)
+        Self::open_with(name, &DestinationOptions::new(url))
     }
 
-    /// Opens an archive and makes its root directory, durably, where there is none.
+    /// Opens an archive and makes its directory, durably, where there is none. A bucket has to be there.
     pub fn open_or_create(name: &str, url: &str) -> Result<Self> {
-        let root = local_path(url)?;
-        local::create_directories(&root).map_err(|source| Error::Unavailable {
-            destination: name.to_owned(),
-            action: "create",
-            key: root.display().to_string(),
-            source: source.into(),
-        })?;
-        Self::over_directory(name, &root)
+        Self::open_or_create_with(name, &DestinationOptions::new(url))
     }
 
-    /// Over any object store, under `prefix` (empty, or ending in `/`). Durability of a write is then
-    /// what the store promises when it acknowledges one.
-    pub fn over_store(name: &str, store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self> {
+    /// As [`Self::open`], described in full.
+    pub fn open_with(name: &str, options: &DestinationOptions) -> Result<Self> {
+        match Place::parse(&options.url)? {
+            Place::Directory(root) if !root.is_dir() => Err(Error::NoDirectory { path: root }),
+            place => Self::over_place(name, &place, options),
+        }
+    }
+
+    /// As [`Self::open_or_create`], described in full.
+    pub fn open_or_create_with(name: &str, options: &DestinationOptions) -> Result<Self> {
+        let place = Place::parse(&options.url)?;
+        if let Place::Directory(root) = &place {
+            local::create_directories(root).map_err(|source| Error::Unavailable {
+                destination: name.to_owned(),
+                action: "create",
+                key: root.display().to_string(),
+                source: source.into(),
+            })?;
+        }
+        Self::over_place(name, &place, options)
+    }
+
+    /// Over any storage, under `prefix` (empty, or ending in `/`).
+    pub fn over(name: &str, storage: Arc<dyn Storage>, prefix: &str) -> Result<Self> {
         if !prefix.is_empty() && (!prefix.ends_with('/') || prefix.starts_with('/')) {
             return Err(Error::Invalid(format!(
                 "the prefix `{prefix}` of archive destination {name} must end in `/` and not begin with it"
             )));
         }
-        Ok(Self { name: name.into(), store, prefix: prefix.into(), local: None })
+        Ok(Self { name: name.into(), storage, prefix: prefix.into(), may_remove: false })
     }
 
-    fn over_directory(name: &str, root: &FilePath) -> Result<Self> {
-        let refuse = |source: Box<dyn std::error::Error + Send + Sync>| Error::Unavailable {
-            destination: name.to_owned(),
-            action: "open",
-            key: root.display().to_string(),
-            source,
-        };
-        let canonical = root.canonicalize().map_err(|source| refuse(source.into()))?;
-        let store = LocalFileSystem::new_with_prefix(&canonical).map_err(|source| refuse(source.into()))?;
-        Ok(Self {
-            name: name.into(),
-            store: Arc::new(store.with_fsync(true)),
-            prefix: "".into(),
-            local: Some(Arc::new(LocalRoot::new(canonical))),
-        })
+    /// Over any object store, under `prefix` (empty, or ending in `/`). Durability of a write is then
+    /// what the store promises when it acknowledges one.
+    pub fn over_store(name: &str, store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self> {
+        Self::over(name, Arc::new(ObjectStorage::new(store, Kind::Other)), prefix)
+    }
+
+    fn over_place(name: &str, place: &Place, options: &DestinationOptions) -> Result<Self> {
+        match place {
+            Place::Nowhere => Self::over(name, Arc::new(NullStorage), ""),
+            Place::Bucket { kind, bucket, prefix } => {
+                Self::over(name, remote::open(*kind, bucket, options)?, prefix)
+            }
+            Place::Directory(root) => {
+                let storage = LocalStorage::over(root).map_err(|source| Error::Unavailable {
+                    destination: name.to_owned(),
+                    action: "open",
+                    key: root.display().to_string(),
+                    source: source.into(),
+                })?;
+                Self::over(name, Arc::new(storage), "")
+            }
+        }
+    }
+
+    /// The same destination, from which objects may be removed. Only what expires archives asks for this, and it
+    /// opens the destination with credentials of its own.
+    #[must_use]
+    pub fn for_expiry(self) -> Self {
+        Self { may_remove: true, ..self }
     }
 
     /// The name it was opened under.
@@ -101,41 +143,53 @@ impl Destination {
         &self.name
     }
 
+    /// What kind of place it is.
+    pub fn kind(&self) -> Kind {
+        self.storage.kind()
+    }
+
+    /// Whether it keeps nothing.
+    pub fn is_null(&self) -> bool {
+        self.kind() == Kind::Null
+    }
+
     /// The root directory of a local destination.
     pub fn local_root(&self) -> Option<&FilePath> {
-        self.local.as_deref().map(LocalRoot::path)
+        self.storage.local_root()
     }
 
     /// Writes an object that must not be there yet, durably.
     ///
     /// "Already exists" proves nothing by itself: a write that was acknowledged with an error may have
     /// been stored. So what is there is read back and compared: equal bytes are [`Put::AlreadyOurs`],
-    /// other bytes are [`Error::Conflict`] and stay as they are.
+    /// other bytes are [`Error::Conflict`] and stay as they are. A write whose outcome is not known is told
+    /// by reading back, too.
     pub async fn put_new(&self, key: &str, bytes: Bytes) -> Result<Put> {
-        let path = self.path(key)?;
-        for _ in 0..PUT_ATTEMPTS_MAX {
-            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            let put = self.store.put_opts(&path, PutPayload::from_bytes(bytes.clone()), options).await;
-            match put {
-                Ok(_) => {
-                    self.sync(key, false).await?;
-                    return Ok(Put::Created);
+        let full = self.key(key)?;
+        for attempt in 0..PUT_ATTEMPTS_MAX {
+            let found = match self.storage.create(&full, bytes.clone()).await {
+                Ok(Created::New) => return Ok(Put::Created),
+                Ok(Created::Exists) => self.holds(key, &full, &bytes).await?,
+                Err(error) if error.outcome_is_unknown() => {
+                    // The write's own error says more than that of a reading that failed for the same reason.
+                    match self.holds(key, &full, &bytes).await {
+                        Ok(Some(found)) => Some(found),
+                        Ok(None) | Err(_) => return Err(self.unavailable("write", key, error)),
+                    }
                 }
-                Err(object_store::Error::AlreadyExists { .. }) => match self.holds(key, &bytes).await? {
-                    Some(true) => {
-                        // Whoever made it may not have reached its syncs yet, or ever.
-                        self.sync(key, true).await?;
-                        return Ok(Put::AlreadyOurs);
-                    }
-                    Some(false) => {
-                        return Err(Error::Conflict {
-                            destination: self.name.to_string(),
-                            key: key.to_owned(),
-                        });
-                    }
-                    None => {}
-                },
-                Err(source) => return Err(self.unavailable("write", key, source)),
+                Err(error) => return Err(self.unavailable("write", key, error)),
+            };
+            match found {
+                Some(true) => {
+                    // Whoever made it may not have reached its syncs yet, or ever.
+                    let settled = self.storage.settle(&full).await;
+                    settled.map_err(|source| self.unavailable("sync", key, source))?;
+                    return Ok(Put::AlreadyOurs);
+                }
+                Some(false) => {
+                    return Err(Error::Conflict { destination: self.name.to_string(), key: key.to_owned() });
+                }
+                None => tokio::time::sleep(PUT_PAUSE * 2_u32.pow(attempt)).await,
             }
         }
         Err(self.unavailable("write", key, "it exists when written and is not found when read"))
@@ -149,59 +203,92 @@ impl Destination {
 
     /// The whole object, if it is no larger than `bytes_max`; else [`Error::TooLarge`].
     pub async fn read_at_most(&self, key: &str, bytes_max: u64) -> Result<Bytes> {
+        let too_large =
+            || Error::TooLarge { destination: self.name.to_string(), key: key.to_owned(), bytes_max };
         let found = self.fetch(key, None).await?;
-        if found.meta.size > bytes_max {
-            return Err(Error::TooLarge {
-                destination: self.name.to_string(),
-                key: key.to_owned(),
-                bytes_max,
-            });
+        let stated = found.state.bytes;
+        if stated > bytes_max {
+            return Err(too_large());
         }
-        found.bytes().await.map_err(|source| self.unavailable("read", key, source))
+        let mut chunks = match found.body {
+            Body::File(file, bytes) => {
+                let read = tokio::task::spawn_blocking(move || read_file(file, bytes)).await?;
+                return read.map_err(|source| self.unavailable("read", key, source));
+            }
+            Body::Stream(chunks) => chunks,
+        };
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|source| self.unavailable("read", key, source))?;
+            // A server may send more than it stated.
+            if whole.len() as u64 + chunk.len() as u64 > bytes_max {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        if whole.len() as u64 != stated {
+            let message = format!("{} of {stated} bytes came", whole.len());
+            return Err(self.unavailable("read", key, message));
+        }
+        Ok(whole.freeze())
     }
 
     /// A reader over the object, or over `range` of it, with bounded memory. For a destination that is not
     /// a local root the reader blocks on the network, so read it inside `spawn_blocking`.
     pub async fn open_reader(&self, key: &str, range: Option<Range<u64>>) -> Result<ObjectReader> {
-        let found = self.fetch(key, range).await?;
-        ObjectReader::new(found).map_err(|source| self.unavailable("read", key, source))
+        Ok(ObjectReader::new(self.fetch(key, range).await?))
     }
 
     /// The size of an object in bytes; `None` where there is none.
     pub async fn size(&self, key: &str) -> Result<Option<u64>> {
-        match self.store.head(&self.path(key)?).await {
-            Ok(meta) => Ok(Some(meta.size)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(source) => Err(self.unavailable("read", key, source)),
-        }
+        Ok(self.state(key).await?.map(|state| state.bytes))
+    }
+
+    /// What is known of an object without reading it; `None` where there is none.
+    pub async fn state(&self, key: &str) -> Result<Option<ObjectState>> {
+        let head = self.storage.head(&self.key(key)?).await;
+        head.map_err(|source| self.unavailable("read", key, source))
     }
 
     /// Whether there is an object at `key`.
     pub async fn exists(&self, key: &str) -> Result<bool> {
-        Ok(self.size(key).await?.is_some())
+        Ok(self.state(key).await?.is_some())
     }
 
     /// Every key under a directory (`""` for all, else ending in `/`) with its size in bytes, sorted.
     pub async fn list(&self, directory: &str) -> Result<Vec<(String, u64)>> {
+        let states = self.list_states(directory).await?;
+        Ok(states.into_iter().map(|(key, state)| (key, state.bytes)).collect())
+    }
+
+    /// Every key under a directory (`""` for all, else ending in `/`) with what is known of it, sorted.
+    pub async fn list_states(&self, directory: &str) -> Result<Vec<(String, ObjectState)>> {
         let under = format!("{}{directory}", self.prefix);
-        let under = under.trim_end_matches('/');
-        let path = if under.is_empty() {
-            None
-        } else {
-            Some(Path::parse(under).map_err(|source| self.unavailable("list", directory, source))?)
-        };
-        let mut found: Vec<(String, u64)> = self
-            .store
-            .list(path.as_ref())
-            .map_ok(|meta| (meta.location.to_string(), meta.size))
+        let listed: Vec<(String, ObjectState)> = self
+            .storage
+            .list(&under)
             .try_collect()
             .await
             .map_err(|source| self.unavailable("list", directory, source))?;
-        for (key, _) in &mut found {
-            key.drain(..self.prefix.len());
-        }
-        found.sort_unstable();
+        let within = |(key, state): (String, ObjectState)| {
+            Some((key.strip_prefix(self.prefix.as_ref())?.to_owned(), state))
+        };
+        let mut found: Vec<_> = listed.into_iter().filter_map(within).collect();
+        found.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         Ok(found)
+    }
+
+    /// Removes an object for good; one that is not there counts as removed. [`Error::Invalid`] unless the destination
+    /// was opened with [`Self::for_expiry`].
+    pub async fn remove(&self, key: &str) -> Result<()> {
+        if !self.may_remove {
+            return Err(Error::Invalid(format!(
+                "nothing is removed from archive destination {}: it was not opened for expiry",
+                self.name
+            )));
+        }
+        let removed = self.storage.remove(&self.key(key)?).await;
+        removed.map_err(|source| self.unavailable("remove", key, source))
     }
 
     pub(crate) fn unavailable(
@@ -218,31 +305,29 @@ impl Destination {
         }
     }
 
-    async fn fetch(&self, key: &str, range: Option<Range<u64>>) -> Result<GetResult> {
-        let options = GetOptions { range: range.map(Into::into), ..GetOptions::default() };
-        self.store.get_opts(&self.path(key)?, options).await.map_err(|source| match source {
-            object_store::Error::NotFound { .. } => {
-                Error::NotFound { destination: self.name.to_string(), key: key.to_owned() }
-            }
-            other => self.unavailable("read", key, other),
-        })
+    async fn fetch(&self, key: &str, range: Option<Range<u64>>) -> Result<Stored> {
+        let read = self.storage.read(&self.key(key)?, range).await;
+        read.map_err(|source| self.unavailable("read", key, source))?
+            .ok_or_else(|| Error::NotFound { destination: self.name.to_string(), key: key.to_owned() })
     }
 
     /// Whether the object's bytes are `expected`; `None` where there is no object.
-    async fn holds(&self, key: &str, expected: &[u8]) -> Result<Option<bool>> {
-        let found = match self.fetch(key, None).await {
-            Ok(found) => found,
-            Err(Error::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        if found.meta.size != expected.len() as u64 {
+    async fn holds(&self, key: &str, full: &str, expected: &Bytes) -> Result<Option<bool>> {
+        let unreadable = |source: StorageError| self.unavailable("read", key, source);
+        let Some(found) = self.storage.read(full, None).await.map_err(unreadable)? else { return Ok(None) };
+        if found.state.bytes != expected.len() as u64 {
             return Ok(Some(false));
         }
-        let mut left = expected;
-        let mut chunks = found.into_stream();
-        while let Some(chunk) =
-            chunks.try_next().await.map_err(|source| self.unavailable("read", key, source))?
-        {
+        let mut chunks = match found.body {
+            Body::File(file, bytes) => {
+                let read = tokio::task::spawn_blocking(move || read_file(file, bytes)).await?;
+                let read = read.map_err(|source| self.unavailable("read", key, source))?;
+                return Ok(Some(read == *expected));
+            }
+            Body::Stream(chunks) => chunks,
+        };
+        let mut left = expected.as_ref();
+        while let Some(chunk) = chunks.try_next().await.map_err(unreadable)? {
             match left.strip_prefix(chunk.as_ref()) {
                 Some(rest) => left = rest,
                 None => return Ok(Some(false)),
@@ -251,77 +336,22 @@ impl Destination {
         Ok(Some(left.is_empty()))
     }
 
-    async fn sync(&self, key: &str, file_too: bool) -> Result<()> {
-        let Some(local) = self.local.clone() else { return Ok(()) };
-        let relative = key.to_owned();
-        let synced = tokio::task::spawn_blocking(move || local.sync(&relative, file_too)).await?;
-        synced.map_err(|source| self.unavailable("sync", key, source))
-    }
-
-    fn path(&self, key: &str) -> Result<Path> {
-        let unusable = key.is_empty() || key.split('/').any(|part| matches!(part, "" | "." | ".."));
-        if unusable {
-            return Err(Error::Invalid(format!("`{key}` is not a key of an archive")));
+    fn key(&self, key: &str) -> Result<String> {
+        let is_usable = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        };
+        if !key.split('/').all(is_usable) {
+            return Err(Error::Invalid(format!("`{}` is not a key of an archive", key.escape_debug())));
         }
-        Path::parse(format!("{}{key}", self.prefix))
-            .map_err(|error| Error::Invalid(format!("`{key}` is not a key of an archive: {error}")))
+        Ok(format!("{}{key}", self.prefix))
     }
 }
 
-fn local_path(url: &str) -> Result<PathBuf> {
-    let path = match url.strip_prefix("file://") {
-        Some(rest) => percent_decoded(rest),
-        None if url.contains("://") => None,
-        None => Some(url.to_owned()),
-    };
-    match path.map(PathBuf::from) {
-        Some(path) if path.is_absolute() => Ok(path),
-        _ => Err(Error::Invalid(format!(
-            "`{url}` is no archive this release reads or writes; it takes directories only, as \
-             file:///absolute/path or /absolute/path"
-        ))),
-    }
-}
-
-/// Decodes `%41`; a `%` that is not followed by two hexadecimal digits stands for itself, because people
-/// type paths. `None` when the result is not UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let pair = bytes.get(at + 1..at + 3).filter(|pair| pair.iter().all(u8::is_ascii_hexdigit));
-        let value = pair.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        match value {
-            Some(value) if bytes[at] == b'%' => {
-                decoded.push(value);
-                at += 3;
-            }
-            _ => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(decoded).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_url_is_decoded_and_a_bare_percent_stays() {
-        assert_eq!(local_path("file:///a%20b/100%/c").unwrap(), PathBuf::from("/a b/100%/c"));
-        assert_eq!(local_path("/a%20b").unwrap(), PathBuf::from("/a%20b"));
-    }
-
-    #[test]
-    fn other_schemes_and_relative_paths_are_refused_with_what_is_supported() {
-        for url in ["s3://bucket/x", "gs://b", "az://c", "file://host/x", "file://x", "archive", ""] {
-            let message = local_path(url).unwrap_err().to_string();
-            let forms = "directories only, as file:///absolute/path or /absolute/path";
-            assert!(message.contains(forms) && message.contains(url), "{message}");
-        }
-    }
+/// The next bytes of a file, at most so many.
+fn read_file(file: std::fs::File, bytes: u64) -> std::io::Result<Bytes> {
+    use std::io::Read as _;
+    let mut whole = Vec::with_capacity(usize::try_from(bytes.min(1 << 20)).unwrap_or_default());
+    file.take(bytes).read_to_end(&mut whole)?;
+    Ok(whole.into())
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::destination::StartError;
 use crate::problem::Problem;
 
 /// Why a call on an archive failed. Each variant says who has to act.
@@ -11,6 +12,14 @@ pub enum Error {
     /// The call itself is wrong; repeating it gives the same answer.
     #[error("{0}")]
     Invalid(String),
+    /// The destination is not described so that it can be used. Nothing was tried.
+    #[error("{id}: {message}")]
+    Start {
+        /// Under what `docs/errors.md` says more.
+        id: StartError,
+        /// What is wrong, and what to do.
+        message: String,
+    },
     /// The destination answered, and the key is not there.
     #[error("{key} is not in archive destination {destination}")]
     NotFound {
@@ -77,6 +86,12 @@ pub enum Error {
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn start(id: StartError, message: impl Into<String>) -> Self {
+        Self::Start { id, message: message.into() }
+    }
+}
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {

@@ -10,9 +10,12 @@
 //! 3. [`write_log_copy`] writes the tiles and the batch's checkpoint;
 //! 4. [`publish_manifest`] writes the manifest. Before it there is no batch; after it the batch is complete.
 //!
+//! Where the files are is behind one small trait, [`Storage`]: directories, S3, GCS and Azure are here, and others may
+//! be brought along.
+//!
 //! Deliberately absent: the store and the engine (what to archive, when, and whether to prune), any way to
-//! overwrite or delete an object, retries and schedules, clocks and randomness (a plan is handed in), and
-//! keys at rest (a signer is handed in).
+//! overwrite an object, schedules, randomness and the ledger's clock (a plan is handed in), and keys at rest (a
+//! signer is handed in).
 
 mod batch_writer;
 mod body;
@@ -34,7 +37,11 @@ mod verify;
 
 pub use batch_writer::{BatchWriter, MEMBER_BYTES_MAX, MEMBER_ENTRIES_MAX, StagingLimits};
 pub use body::LineSink;
-pub use destination::{Destination, ObjectReader, Put};
+pub use destination::{
+    Body, Created, CredentialSource, Credentials, Destination, DestinationOptions, Encryption, Kind,
+    LockMode, ObjectLock, ObjectReader, ObjectState, Put, StartError, Storage, StorageError,
+    StorageErrorKind, StorageResult, Stored, Timeouts,
+};
 pub use digest::Digest;
 pub use error::{Error, Result};
 pub use excerpt::read_lines;

@@ -1,13 +1,14 @@
 //! Reading a stored object piece by piece.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Take};
+use std::io::{self, Read, Take};
 
 use bytes::{Buf as _, Bytes};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use object_store::{GetResult, GetResultPayload};
 use tokio::runtime::Handle;
+
+use super::storage::{Body, StorageResult, Stored};
 
 /// A blocking reader over one stored object or a part of it.
 pub struct ObjectReader {
@@ -17,23 +18,18 @@ pub struct ObjectReader {
 
 enum Source {
     Local(Take<File>),
-    Remote { runtime: Handle, chunks: BoxStream<'static, object_store::Result<Bytes>>, chunk: Bytes },
+    Remote { runtime: Handle, chunks: BoxStream<'static, StorageResult<Bytes>>, chunk: Bytes },
 }
 
 impl ObjectReader {
-    pub(super) fn new(found: GetResult) -> io::Result<Self> {
-        let size = found.meta.size;
-        let range = found.range.clone();
-        let source = match found.payload {
-            GetResultPayload::File(mut file, _) => {
-                file.seek(SeekFrom::Start(range.start))?;
-                Source::Local(file.take(range.end.saturating_sub(range.start)))
-            }
-            GetResultPayload::Stream(chunks) => {
+    pub(super) fn new(found: Stored) -> Self {
+        let source = match found.body {
+            Body::File(file, bytes) => Source::Local(file.take(bytes)),
+            Body::Stream(chunks) => {
                 Source::Remote { runtime: Handle::current(), chunks, chunk: Bytes::new() }
             }
         };
-        Ok(Self { size, source })
+        Self { size: found.state.bytes, source }
     }
 
     /// The size of the whole object in bytes, as the destination states it.
