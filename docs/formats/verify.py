@@ -6,7 +6,7 @@ prints what it checked, 1 with the reason and place of the first thing that is w
 
 Checked: the signatures of manifests and checkpoints; that the manifests form one chain from entry 0 on, under their
 keys; each object's derived key, SHA-256, sizes, count and bounds, checksum file, and its lines' stream, tenant and day;
-every entry exactly once; the tree's root after each batch; the batches' tiles and copies of checkpoints under `log/`;
+every entry exactly once; what expiry notes say of objects that are gone; the tree's root after each batch; the batches' tiles and copies of checkpoints under `log/`;
 and that no signed checkpoint there is larger than what the manifests cover.
 
 Left out: a key ring with ranges (one key counts for all), a checkpoint from elsewhere, where gzip members begin, the
@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 Key = collections.namedtuple("Key", "name id public")
+NOTE_INVALID = "expiry-note-invalid"
 group_of = operator.itemgetter("stream", "tenant", "day")
 
 
@@ -102,19 +103,24 @@ def check_tiles(directory, rows, first, size):
         del row[:(end // 256 - begin) * 256]
 
 
+def short_digest(*fields):
+    fields = [field.encode() for field in fields]
+    return sha256(*(len(field).to_bytes(4, "big") + field for field in fields)).hex()[:16]
+
+
 def object_key(batch, described, part):
-    fields = [field.encode() for field in (batch, described["stream"], described["tenant"], described["day"])]
-    digest = sha256(*(len(field).to_bytes(4, "big") + field for field in fields)).hex()[:16]
+    digest = short_digest(batch, described["stream"], described["tenant"], described["day"])
     tenant = urllib.parse.quote(described["tenant"], safe="").replace("~", "%7E")
     if tenant in (".", ".."):
         tenant = tenant.replace(".", "%2E")
     if not 0 < len(tenant) <= 128:
-        tenant = "~" + sha256(fields[2]).hex()
+        tenant = "~" + sha256(described["tenant"].encode()).hex()
     name = f"{described['day'].replace('-', '/')}{batch[8:16]}-{digest}{f'-{part:04}' if part else ''}.jsonl.gz"
     return f"{described['stream']}/org_{tenant}/{name}"
 
 
-def read_object(directory, described, leaves):
+def read_object(directory, described):
+    """The leaf of each entry of an object by its seq."""
     body = directory / described["key"]
     stored = read(body, "object-missing")
     require(hashlib.sha256(stored).hexdigest() == described["sha256"], "object-hash-mismatch", body)
@@ -128,17 +134,51 @@ def read_object(directory, described, leaves):
     for entry, line in zip(entries, lines):
         found = (entry["stream"], entry["tenant"], entry["recorded_at"][:10])
         require(found == group_of(described), "entry-changed", f"{entry['seq']} in {body}")
-        require(entry["seq"] not in leaves, "entry-duplicate", f"{entry['seq']} in {body}")
-        leaves[entry["seq"]] = sha256(b"\x00", line)
     seqs, occurred = [entry["seq"] for entry in entries], [entry["occurred_at"] for entry in entries]
     facts = {"entries": len(seqs), "first_seq": seqs[0], "last_seq": seqs[-1], "bytes": len(stored)}
     facts |= {"first_occurred_at": min(occurred), "last_occurred_at": max(occurred), "bytes_uncompressed": len(plain)}
     require(facts.items() <= described.items() and seqs == sorted(seqs), "entry-changed", f"{body} has {facts}")
+    require(len(set(seqs)) == len(seqs), "entry-duplicate", f"in {body}")
+    return {seq: sha256(b"\x00", line) for seq, line in zip(seqs, lines)}
 
 
-def read_batch(directory, manifest, key, what):
-    """The leaves of a batch in order."""
-    invalid, leaves = "manifest-signature-invalid", {}
+def read_notes(directory, key):
+    """The expiry notes by the key and SHA-256 of the manifest that they name."""
+    notes = collections.defaultdict(list)
+    for path in sorted(directory.glob("batches/**/*.expired")):
+        what, stored = path.relative_to(directory).as_posix(), path.read_bytes()
+        note = json.loads(open_note(stored, key, NOTE_INVALID, what))
+        time = note["created_at"][:19].replace("-", "").replace(":", "")
+        name = f"{time}Z-{short_digest(note['batch'], str(note['number']))}"
+        named = note["expiry"] == name and what == f"batches/{name[:4]}/{name[4:6]}/{name[6:]}.expired"
+        require(named and note["number"] > 0 and stored.count(b"\n") == 3, NOTE_INVALID, what)
+        require(note["format"] == "strongroom-expiry/1" and note["origin"] == key.name, NOTE_INVALID, what)
+        notes[note["manifest"]["key"], note["manifest"]["sha256"]].append((what, note))
+    return notes
+
+
+def expired_objects(manifest, notes):
+    """What the notes of one manifest list: the leaves by seq of each object that they name."""
+    objects, found = {described["key"]: described for described in manifest["objects"]}, {}
+    for what, note in notes:
+        fits = note["batch"] == manifest["batch"] and note["tree_size"] > manifest["last_seq"]
+        require(fits and note["objects"], NOTE_INVALID, what)
+        for expired in note["objects"]:
+            described = objects.get(expired["key"], {})
+            require(all(described.get(name) == expired[name] for name in ("sha256", "entries")), NOTE_INVALID, what)
+            require(described["tenant"] != "_strongroom" and expired["key"] not in found, NOTE_INVALID, what)
+            seqs = [seq for first, last in expired["seqs"] for seq in range(first, last + 1)]
+            leaves = unbase64(expired["leaves"])
+            hashes = [leaves[at:at + 32] for at in range(0, len(leaves), 32)]
+            fits = len(seqs) == expired["entries"] and len(leaves) == 32 * len(seqs) and seqs == sorted(set(seqs))
+            require(fits and [seqs[0], seqs[-1]] == [described["first_seq"], described["last_seq"]], NOTE_INVALID, what)
+            found[expired["key"]] = dict(zip(seqs, hashes))
+    return found
+
+
+def read_batch(directory, manifest, key, what, expired):
+    """The leaves of a batch in order, and how many of them are known from notes alone."""
+    invalid, leaves, gone = "manifest-signature-invalid", {}, 0
     entries = range(manifest["first_seq"], manifest["last_seq"] + 1)
     require(manifest["format"] == "strongroom-batch/1" and manifest["origin"] == key.name, invalid, what)
     counted = sum(described["entries"] for described in manifest["objects"])
@@ -148,10 +188,18 @@ def read_batch(directory, manifest, key, what):
         for part, described in enumerate(parts, 1):
             derived = object_key(manifest["batch"], described, part if len(parts) > 1 else None)
             require(described["key"] == derived, invalid, f"{what} should name {derived}")
-            read_object(directory, described, leaves)
+            noted = expired.get(derived)
+            if noted and not (directory / derived).exists():
+                found, gone = noted, gone + len(noted)
+            else:
+                found = read_object(directory, described)
+                require(noted in (None, found), NOTE_INVALID, f"a note lists other leaf hashes for {derived}")
+            twice = leaves.keys() & found.keys()
+            require(not twice, "entry-duplicate", f"{min(twice, default=None)} in {derived}")
+            leaves |= found
     for seq in entries:
         require(seq in leaves, "entry-missing", f"{seq} in {what}")
-    return [leaves[seq] for seq in entries]
+    return [leaves[seq] for seq in entries], gone
 
 
 def main(directory, vkey):
@@ -163,15 +211,19 @@ def main(directory, vkey):
         text = open_note(note, key, "manifest-signature-invalid", what)
         require(note.count(b"\n") == 3, "manifest-signature-invalid", f"{what} has other signatures too")
         manifests.append((json.loads(text), what, hashlib.sha256(note).hexdigest()))
-    subtrees, rows, size, previous, objects = [], collections.defaultdict(list), 0, None, 0
+    subtrees, rows, size, previous, objects, gone = [], collections.defaultdict(list), 0, None, 0, 0
+    notes = read_notes(directory, key)
     for manifest, what, digest in sorted(manifests, key=lambda found: found[0]["first_seq"]):
         batch, first = manifest["batch"], manifest["first_seq"]
         require(first <= size, "manifest-missing", f"no manifest covers entry {size}")
         follows = first == size and manifest["previous"] == previous
         named = what == f"batches/{batch[:4]}/{batch[4:6]}/{batch[6:]}.manifest"
         require(follows and named, "manifest-chain-broken", what)
-        for leaf in read_batch(directory, manifest, key, what):
+        expired = expired_objects(manifest, notes.pop((what, digest), []))
+        leaves, expired = read_batch(directory, manifest, key, what, expired)
+        for leaf in leaves:
             append(subtrees, rows, leaf)
+        gone += expired
         size, previous = manifest["last_seq"] + 1, {"key": what, "sha256": digest}
         checkpoint = open_note(manifest["checkpoint"].encode(), key, "checkpoint-signature-invalid", what)
         stated = [key.name, str(size), base64.b64encode(root(subtrees)).decode(), f"batch {batch}"]
@@ -185,8 +237,10 @@ def main(directory, vkey):
         text = open_note(path.read_bytes(), key, "checkpoint-signature-invalid", path)
         require(int(text.split("\n")[1]) == int(path.name), "root-mismatch", f"{path} is of another size")
         require(int(path.name) <= size, "log-truncated", f"{path} is signed, and the manifests end at {size}")
+    require(not notes, NOTE_INVALID, f"manifests that are not there are named: {[name for name, _ in notes]}")
+    expired = f" ({gone} expired)" if gone else ""
     empty = "the archive is empty: " if not manifests else ""
-    print(f"{empty}{len(manifests)} manifests, {objects} objects, {size} entries: complete up to tree size {size}")
+    print(f"{empty}{len(manifests)} manifests, {objects} objects, {size} entries{expired}: complete up to tree size {size}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ use crate::gauges::Share;
 use crate::identity::{IDENTITY_KEY, Identity};
 use crate::ledger::Ledger;
 use crate::operations::OperationLocks;
-use crate::plan::{Keyed, Placed, PlanHead, Restoring, Work, plan};
+use crate::plan::{Keyed, Placed, PlanHead, Work, plan};
 use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::schedule::ClockWatch;

@@ -19,6 +19,8 @@ pub struct Policy {
     pub queue_bytes_max: u64,
     /// Whether runs that nobody asked for happen.
     pub archive_enabled: bool,
+    /// Whether archived objects may be destroyed once their time is up, when somebody asks for it.
+    pub expire_enabled: bool,
     /// When on a UTC day they happen, in minutes after midnight.
     pub run_at_minutes: u16,
     /// A search reads at most so many entries for one page.
@@ -56,6 +58,7 @@ impl Default for Policy {
             dedup_days: 90,
             queue_bytes_max: 64 << 20,
             archive_enabled: true,
+            expire_enabled: false,
             run_at_minutes: 150,
             scan_entries_max: 200_000,
             operations: OperationPolicy::default(),

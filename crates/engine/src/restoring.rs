@@ -56,7 +56,7 @@ pub struct RestoreReport {
     pub restored: u64,
     /// Entries that were hot again already and stay so for longer, or as long.
     pub extended: u64,
-    /// Entries that the archive no longer has, because they expired.
+    /// Entries of a batch that expired; of a filter, entries of the expired objects that may have held matches.
     pub expired: u64,
     /// They stay hot until the first archive run after this.
     pub until: Option<Timestamp>,
@@ -98,7 +98,7 @@ impl Engine {
         let mut report = RestoreReport { until: Some(until), ..RestoreReport::default() };
         let wanted = match &run.target {
             RestoreTarget::Batch(id) => self.whole_batch(id, &mut report).await?,
-            RestoreTarget::Filter(filter) => self.matching(filter, progress).await?,
+            RestoreTarget::Filter(filter) => self.matching(filter, progress, &mut report).await?,
         };
         report.matched = wanted.seqs.count();
         report.extended = self.extend(&wanted.seqs, until, actor).await?;
@@ -128,8 +128,15 @@ impl Engine {
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         report.batch = Some(id.to_owned());
-        let seqs = self.pruned_in(&[batch_range(&row)]);
-        let objects = self.ledger().objects_of(id).await?;
+        let pruned = self.pruned_in(&[batch_range(&row)]);
+        let expired = self.ledger().expired_objects_of(id).await?;
+        let mut objects = self.ledger().objects_of(id).await?;
+        let mut seqs = pruned.clone();
+        if !expired.is_empty() {
+            objects.retain(|object| !expired.contains(&object.key));
+            seqs = pruned.without(&self.ledger().expired_seqs_of(id).await?);
+        }
+        report.expired = pruned.count() - seqs.count();
         Ok(Wanted { origin: row::Origin::Batch(id.to_owned()), objects, seqs })
     }
 

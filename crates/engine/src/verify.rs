@@ -4,6 +4,7 @@
 //! file outside the store, and the archive.
 
 mod archived;
+mod expired;
 mod findings;
 mod index;
 mod leaves;
@@ -69,6 +70,9 @@ pub struct VerifyReport {
     pub entries_checked: u64,
     /// Archived entries read and hashed this time, over all destinations.
     pub archived_checked: u64,
+    /// Archived entries that expired, over all destinations: proven by the leaf hashes in their notes.
+    #[serde(default)]
+    pub expired: u64,
     /// When this was.
     pub verified_at: Option<Timestamp>,
     /// When everything was last read and found good.

@@ -27,6 +27,7 @@ mod operations;
 mod options;
 mod query;
 mod readiness;
+mod restoring;
 mod routes;
 mod run;
 mod search;

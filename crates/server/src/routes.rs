@@ -14,7 +14,8 @@ use crate::body::BodyRoom;
 use crate::bounds::Bounds;
 use crate::watch::Watch;
 use crate::{
-    archives, entries, events, health, metrics, operations, readiness, search, tokens, trace, verification,
+    archives, entries, events, health, metrics, operations, readiness, restoring, search, tokens, trace,
+    verification,
 };
 
 /// Batches of the largest size that may be in memory at once, over all requests.
@@ -67,6 +68,9 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/audit/verify", Role::Auditor, |method| on(method, verification::last)),
     route(Method::POST, "/v1/audit/verify", Role::Auditor, |method| on(method, verification::run)),
     route(Method::GET, "/v1/audit/archives", Role::Auditor, |method| on(method, archives::list)),
+    route(Method::POST, "/v1/audit/archives/{batch}/restore", Role::Admin, |method| {
+        on(method, restoring::restore)
+    }),
     route(Method::GET, "/v1/tokens", Role::Admin, |method| on(method, tokens::list)),
     route(Method::POST, "/v1/tokens", Role::Admin, |method| on(method, tokens::create)),
     route(Method::DELETE, "/v1/tokens/{id}", Role::Admin, |method| on(method, tokens::revoke)),

@@ -32,6 +32,7 @@ struct NeverVerified {
     highest_archived_seq: Option<u64>,
     entries_checked: u64,
     archived_checked: u64,
+    expired: u64,
     verified_at: Option<Timestamp>,
     last_full_verified_at: Option<Timestamp>,
     problems: Vec<Finding>,

@@ -27,6 +27,8 @@ pub struct Settings {
     pub streams: Streams,
     /// `[retention]`
     pub retention: Retention,
+    /// `[expire]`
+    pub expire: Expire,
     /// `[operations]`
     pub operations: Operations,
     /// `[limits]`
@@ -108,6 +110,13 @@ pub struct Retention {
     pub transaction_entries: u64,
     /// Days after pruning that dedup keys are kept, 0 to 36,500.
     pub dedup_days: u32,
+}
+
+/// What is destroyed in the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expire {
+    /// Whether archived objects may be destroyed once their time is up.
+    pub enabled: bool,
 }
 
 /// Events in two steps, begun and completed.
@@ -212,6 +221,7 @@ fn read(
             transaction_entries: values.whole("retention.transaction_entries"),
             dedup_days: values.whole_u32("retention.dedup_days"),
         },
+        expire: Expire { enabled: values.switch("expire.enabled") },
         operations: Operations {
             timeout_seconds: values.whole("operations.timeout_seconds"),
             every_seconds: values.whole("operations.every_seconds"),

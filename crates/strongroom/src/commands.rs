@@ -2,9 +2,11 @@
 
 mod append;
 mod archive_list;
+mod archive_restore;
 mod archive_run;
 mod checkpoint;
 mod completions;
+mod expire;
 mod import;
 mod init;
 mod key_show;
@@ -38,6 +40,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Checkpoint => checkpoint::run(global).await,
         Command::Archive(ArchiveCommand::Run(run)) => archive_run::run(global, run).await,
         Command::Archive(ArchiveCommand::List) => archive_list::run(global).await,
+        Command::Archive(ArchiveCommand::Restore(restore)) => archive_restore::run(global, restore).await,
+        Command::Expire(expire) => expire::run(global, expire).await,
         Command::Key(KeyCommand::Show) => key_show::run(global).await,
         Command::Token(TokenCommand::Create(create)) => token_create::run(global, create).await,
         Command::Token(TokenCommand::List) => token_list::run(global).await,

@@ -49,6 +49,7 @@ impl Configuration {
             dedup_days: settings.retention.dedup_days,
             queue_bytes_max: settings.server.queue_bytes_max,
             archive_enabled: settings.retention.enabled,
+            expire_enabled: settings.expire.enabled,
             run_at_minutes: settings.retention.run_at_minutes,
             scan_entries_max: settings.search.scan_entries_max,
             operations: OperationPolicy {

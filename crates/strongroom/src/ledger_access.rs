@@ -73,6 +73,12 @@ pub(crate) fn destinations_for_reading(configuration: &Configuration) -> Result<
     destinations(configuration, Destination::open)
 }
 
+/// The archives, opened so that objects may be removed from them: for expiry alone.
+pub(crate) fn destinations_for_expiry(configuration: &Configuration) -> Result<Vec<Destination>, Failure> {
+    let opened = destinations(configuration, Destination::open)?;
+    Ok(opened.into_iter().map(Destination::for_expiry).collect())
+}
+
 /// What an engine is made of.
 pub(crate) fn parts(
     configuration: &Configuration,

@@ -5,7 +5,7 @@ use event::{EntryFields, Field, Filter};
 
 use super::row::Origin;
 use super::windows::windows;
-use super::{RESTORED_BY_FILTER_MAX, Wanted, batch_range};
+use super::{RESTORED_BY_FILTER_MAX, RestoreReport, Wanted, batch_range};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
@@ -13,7 +13,12 @@ use crate::seq_set::SeqSet;
 
 impl Engine {
     /// The pruned entries that match.
-    pub(super) async fn matching(&self, filter: &Filter, progress: &dyn Progress) -> Result<Wanted> {
+    pub(super) async fn matching(
+        &self,
+        filter: &Filter,
+        progress: &dyn Progress,
+        report: &mut RestoreReport,
+    ) -> Result<Wanted> {
         let mut wanted = Wanted {
             origin: Origin::Filter(Box::new(filter.clone())),
             objects: Vec::new(),
@@ -24,6 +29,10 @@ impl Engine {
         for row in self.ledger().batch_rows().await?.iter().filter(|row| row.is_complete()) {
             let mut objects = self.ledger().objects_of(row.plan.id.as_str()).await?;
             objects.retain(|object| may_match(object, filter));
+            let expired = self.ledger().expired_objects_of(row.plan.id.as_str()).await?;
+            let gone = objects.iter().filter(|object| expired.contains(&object.key));
+            report.expired += gone.map(|object| object.entries).sum::<u64>();
+            objects.retain(|object| !expired.contains(&object.key));
             let pruned = self.pruned_in(&[batch_range(row)]);
             let mut reach = SeqSet::default();
             for object in &objects {

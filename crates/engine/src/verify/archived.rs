@@ -79,6 +79,8 @@ impl Run<'_> {
         // Where something is wrong, fewer entries are proven: that says no more than what is wrong.
         let damaged = report.problems.iter().any(|problem| problem.reason != Reason::LogTruncated);
         self.archive_damaged |= damaged;
+        self.report.expired += report.expired;
+        self.check_expiries(destination, rows, &report);
         for problem in report.problems {
             let expected_more = damaged && problem.key.is_none();
             let in_the_making = problem.key.is_some() && problem.key == checkpoint_in_the_making;

@@ -9,7 +9,7 @@ const ROLES: [Role; 4] = [Role::Writer, Role::Auditor, Role::Admin, Role::SuperA
 
 /// A path of this route: entry 0, and a token that is not there.
 fn path(route: &Route) -> String {
-    route.path.replace("{seq}", "0").replace("{id}", "tok_0")
+    route.path.replace("{seq}", "0").replace("{id}", "tok_0").replace("{batch}", "none")
 }
 
 #[test]

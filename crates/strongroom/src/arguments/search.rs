@@ -18,9 +18,9 @@ impl SearchOrder {
     }
 }
 
-/// Options of `search`: all filters must match.
+/// What entries are asked for: all filters must match.
 #[derive(Debug, Args)]
-pub(crate) struct SearchArguments {
+pub(crate) struct FilterArguments {
     /// Entries of this tenant
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
@@ -78,6 +78,13 @@ pub(crate) struct SearchArguments {
     /// A text anywhere in the entry, upper or lower case
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
+}
+
+/// Options of `search`.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArguments {
+    #[command(flatten)]
+    filter: FilterArguments,
     /// Which end of the ledger comes first
     #[arg(long, value_enum, hide_possible_values = true, value_name = "asc|desc", default_value = "desc")]
     order: SearchOrder,
@@ -89,7 +96,7 @@ pub(crate) struct SearchArguments {
     cursor: Option<String>,
 }
 
-impl SearchArguments {
+impl FilterArguments {
     /// The filters that were given, under the names that the filter knows.
     pub(crate) fn filter_pairs(&self) -> Vec<(&'static str, &str)> {
         let all = [
@@ -114,6 +121,13 @@ impl SearchArguments {
             ("text", &self.text),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()
+    }
+}
+
+impl SearchArguments {
+    /// The filters that were given, under the names that the filter knows.
+    pub(crate) fn filter_pairs(&self) -> Vec<(&'static str, &str)> {
+        self.filter.filter_pairs()
     }
 
     /// Order, limit and cursor, under the names that the page knows.

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use engine::ShownEntry;
+use engine::{ExpiredEntry, ShownEntry};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -13,12 +13,14 @@ use crate::output::{Output, grouped};
 #[derive(Serialize)]
 struct Shown<'a> {
     seq: u64,
-    entry: &'a RawValue,
+    entry: Option<&'a RawValue>,
     leaf_hash: &'a str,
     signed_size: Option<u64>,
     tiers: &'a [&'static str],
     batch: Option<&'a str>,
     object: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired: Option<&'a ExpiredEntry>,
 }
 
 /// Prints one entry, whether a checkpoint covers it, and where it lives.
@@ -46,12 +48,16 @@ fn as_json(shown: &ShownEntry) -> Result<Shown<'_>, Failure> {
     };
     Ok(Shown {
         seq: shown.seq,
-        entry: serde_json::from_slice(&shown.line).map_err(unreadable)?,
+        entry: match shown.expired {
+            Some(_) => None,
+            None => Some(serde_json::from_slice(&shown.line).map_err(unreadable)?),
+        },
         leaf_hash: &shown.leaf_hash,
         signed_size: shown.signed_size,
         tiers: &shown.tiers,
         batch: shown.batch.as_deref(),
         object: shown.object.as_deref(),
+        expired: shown.expired.as_ref(),
     })
 }
 
@@ -71,6 +77,11 @@ fn as_text(shown: &ShownEntry) -> String {
         if let Some(place) = place {
             let _ = writeln!(text, "{name:<9}{place}");
         }
+    }
+    if let Some(expired) = &shown.expired {
+        let _ = writeln!(text, "expired  {}, with the object {}", expired.expired_at, expired.object);
+        let _ = writeln!(text, "note     {}", expired.note);
+        return text;
     }
     let _ = writeln!(text, "\n{}", String::from_utf8_lossy(&shown.line));
     text

@@ -79,6 +79,10 @@ fn text(report: &ArchiveReport) -> String {
         bytes(report.bytes),
         bytes(report.bytes_uncompressed),
     );
+    if report.expired > 0 {
+        let _ =
+            writeln!(text, "{} expired, proven by signed notes", counted(report.expired, "entry", "entries"));
+    }
     if let Some(size) = report.checkpoint_size {
         let _ = writeln!(text, "checkpoint of size {}, {} covered", grouped(size), grouped(report.covered));
     }

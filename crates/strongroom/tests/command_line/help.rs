@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::workplace::{Ran, program};
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["demo"],
     &["init"],
@@ -18,6 +18,8 @@ const COMMANDS: [&[&str]; 20] = [
     &["archive"],
     &["archive", "run"],
     &["archive", "list"],
+    &["archive", "restore"],
+    &["expire"],
     &["key"],
     &["key", "show"],
     &["token"],
