@@ -10,6 +10,8 @@
 //! 3. [`write_log_copy`] writes the tiles and the batch's checkpoint;
 //! 4. [`publish_manifest`] writes the manifest. Before it there is no batch; after it the batch is complete.
 //!
+//! An object whose time is up goes only after [`publish_expiry`] has written down what it held.
+//!
 //! Where the files are is behind one small trait, [`Storage`]: directories, S3, GCS and Azure are here, and others may
 //! be brought along.
 //!

@@ -9,6 +9,7 @@ mod malformed;
 mod metrics;
 mod operations;
 mod readiness;
+mod restoring;
 mod search;
 mod tls;
 mod tokens;

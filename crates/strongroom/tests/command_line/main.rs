@@ -9,6 +9,7 @@ mod init;
 mod kill9;
 mod lock;
 mod receipts;
+mod restoring;
 mod round_trip;
 mod running;
 mod search;
