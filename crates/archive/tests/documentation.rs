@@ -155,6 +155,7 @@ async fn the_independent_verifier_takes_a_note_for_what_is_gone_and_for_nothing_
     let files = read_all(&destination).await;
     let note = expiry::note(&files, "audit/org_7/");
     let (note_path, object) = (directory.path().join(note.key()), note.objects[0].key.clone());
+    std::fs::create_dir_all(note_path.parent().unwrap()).unwrap();
     std::fs::write(&note_path, note.sign(&signer()).unwrap()).unwrap();
     assert!(python_verifier(directory.path()).status.success());
     for key in [object.clone(), archive::sidecar_key(&object)] {

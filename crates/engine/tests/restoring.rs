@@ -290,3 +290,44 @@ async fn f1_altered_copies_and_forged_rows_are_found() {
     let forged = forged.await;
     assert_eq!(forged.iter().map(|(reason, _)| reason.as_str()).collect::<Vec<_>>(), ["state-mismatch"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_segment_is_found_again_by_its_index_in_part_and_whole() {
+    let mut fixture = Fixture::new(Rows::Memory);
+    fixture.policy.transaction_entries = 30_000;
+    let engine = fixture.create().await;
+    let count = 66_000_u64;
+    let ids: Vec<u64> = (1..=count).collect();
+    for chunk in ids.chunks(6_000) {
+        let event = |number: &u64| {
+            let actor = format!("actor-{}", number % 1_000);
+            fixture.event(&event_json(&format!("event-{number}"), "t", &actor, "a.b"))
+        };
+        engine.append(chunk.iter().map(event).collect()).await.unwrap();
+    }
+    engine.checkpoint().await.unwrap();
+    fixture.clock.advance_days(100);
+    archive(&engine).await;
+    let of_actor = async |engine: &Engine| {
+        let filter = Filter::from_pairs([("actor", "actor-7")].into_iter()).unwrap();
+        let page = Page { order: engine::Order::Ascending, limit: 1_000, cursor: None };
+        engine.ledger().search(&filter, &page).await.unwrap().entries.len()
+    };
+    assert_eq!(of_actor(&engine).await, 0);
+    let report = restore(&engine, &filter(&[("actor", "actor-7")], 7)).await.unwrap();
+    assert_eq!((report.restored, of_actor(&engine).await), (66, 66));
+    engine.checkpoint().await.unwrap();
+    check(&engine).await;
+    let id = engine.ledger().batches().await.unwrap()[0].batch.clone();
+    let report = restore(&engine, &batch(&id, 7)).await.unwrap();
+    assert_eq!((report.restored, report.extended), (count + 1 - 66, 66));
+    drop(engine);
+    let engine = fixture.open().await.unwrap();
+    assert_eq!(of_actor(&engine).await, 66);
+    check(&engine).await;
+    fixture.clock.advance_days(8);
+    archive(&engine).await;
+    assert_eq!(of_actor(&engine).await, 0);
+    engine.checkpoint().await.unwrap();
+    check(&engine).await;
+}

@@ -35,7 +35,10 @@ fn a_restore_that_names_nothing_too_much_or_no_days_is_refused() {
     place.run(&["archive", "restore"]).exits(2).says("neither a batch nor a filter");
     place.run(&["archive", "restore", &batch, "--tenant", "7"]).exits(2).says("a batch and filters");
     place.run(&["archive", "restore", &batch, "--days", "0"]).exits(2).says("36,500");
-    place.run(&["archive", "restore", "20260101T000000Z-0000000000000000"]).exits(2).says("there is no batch");
+    place
+        .run(&["archive", "restore", "20260101T000000Z-0000000000000000"])
+        .exits(2)
+        .says("there is no batch");
     place.run(&["archive", "restore", "--outcome", "maybe"]).exits(2).says("--outcome");
 }
 
