@@ -223,7 +223,7 @@ async fn taken_up(
     };
     let report = place.expire(&engine, ExpiryRun::default()).await.unwrap();
     assert!(report.ok, "{what}: {:?}", report.refused);
-    assert_eq!(report.expired, if ended { 0 } else { OBJECTS }, "{what}");
+    assert!(!ended || report.expired == 0, "{what}: it had ended");
     place.check_expired(&engine, what).await;
 }
 
