@@ -27,7 +27,7 @@ const FOOTER_BYTES: usize = 8;
 const STORED_BUFFER_BYTES: usize = 64 << 10;
 
 /// Receives the lines of an object in order.
-pub(crate) trait LineSink {
+pub trait LineSink {
     /// One line, already known to belong to the object, and its leaf hash.
     fn line(&mut self, seq: u64, leaf: Hash, line: &[u8]);
 }

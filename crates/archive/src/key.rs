@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest as StoredDigest;
 use crate::error::{Error, Result};
+use crate::expiry::EXPIRY_SUFFIX;
 
 /// A tenant's directory name is never longer than this many bytes.
 pub const TENANT_BYTES_MAX: usize = 128;
@@ -82,9 +83,18 @@ impl BatchId {
 
     /// `batches/2026/04/22T023015Z-<16 hex>.manifest`.
     pub fn manifest_key(&self) -> String {
+        self.key_with(MANIFEST_SUFFIX)
+    }
+
+    /// `batches/2026/04/22T023015Z-<16 hex>.expired`, of an id that names an expiry.
+    pub fn expiry_key(&self) -> String {
+        self.key_with(EXPIRY_SUFFIX)
+    }
+
+    fn key_with(&self, suffix: &str) -> String {
         let (year, month, day) = (&self.0[0..4], &self.0[4..6], &self.0[6..8]);
         let rest = &self.0[8..];
-        format!("{BATCHES_DIRECTORY}{year}/{month}/{day}{rest}{MANIFEST_SUFFIX}")
+        format!("{BATCHES_DIRECTORY}{year}/{month}/{day}{rest}{suffix}")
     }
 }
 

@@ -10,6 +10,8 @@
 //! 3. [`write_log_copy`] writes the tiles and the batch's checkpoint;
 //! 4. [`publish_manifest`] writes the manifest. Before it there is no batch; after it the batch is complete.
 //!
+//! An object whose time is up goes only after [`publish_expiry`] has written down what it held.
+//!
 //! Where the files are is behind one small trait, [`Storage`]: directories, S3, GCS and Azure are here, and others may
 //! be brought along.
 //!
@@ -26,6 +28,7 @@ mod digest;
 mod encryption;
 mod error;
 mod excerpt;
+mod expiry;
 mod key;
 mod line;
 mod log_copy;
@@ -41,6 +44,7 @@ mod staged;
 mod verify;
 
 pub use batch_writer::{BatchWriter, MEMBER_BYTES_MAX, MEMBER_ENTRIES_MAX, StagingLimits};
+pub use body::LineSink;
 pub use destination::{
     Body, Created, CredentialSource, Credentials, Destination, DestinationOptions, Encryption, Kind,
     LockMode, ObjectLock, ObjectReader, ObjectState, Put, StartError, Storage, StorageError,
@@ -50,6 +54,9 @@ pub use digest::Digest;
 pub use encryption::{Identity, RECIPIENTS_MAX, Recipients};
 pub use error::{Error, Result};
 pub use excerpt::read_lines;
+pub use expiry::{
+    EXPIRY_NOTE_BYTES_MAX, EXPIRY_SUFFIX, ExpiredObject, ExpiryNote, ExpiryPlan, expiry_id, publish_expiry,
+};
 pub use key::{
     BATCHES_DIRECTORY, BatchId, ENCRYPTED_SUFFIX, LOG_CHECKPOINT_DIRECTORY, LOG_DIRECTORY, MANIFEST_SUFFIX,
     TENANT_BYTES_MAX, checkpoint_key, encrypted_object_key, object_key, sidecar_key, tenant_name, tile_key,
@@ -63,6 +70,6 @@ pub use plan::{BatchPlan, ManifestRef};
 pub use probe::{Finding, PROBE_DIRECTORY, ProbeReport, Verdict, inspect, probe, skew_seconds};
 pub use problem::{Problem, Reason};
 pub use progress::Progress;
-pub use reread::{ObjectContent, reread};
+pub use reread::{ObjectContent, reread, visit_lines};
 pub use staged::{StagedBatch, copy_objects};
 pub use verify::{ArchiveReport, BatchStates, VerifyOptions, verify};

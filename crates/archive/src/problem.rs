@@ -36,6 +36,8 @@ pub enum Reason {
     CheckpointSignatureInvalid,
     /// Entries that were archived once are no longer there at the end.
     LogTruncated,
+    /// An expiry note is unreadable, contradicts itself or its batch's manifest, or is not signed by a key that counts.
+    ExpiryNoteInvalid,
     /// A warning: a file that no manifest names.
     ObjectUnlisted,
 }
@@ -58,6 +60,7 @@ impl Reason {
             Self::RootMismatch => "root-mismatch",
             Self::CheckpointSignatureInvalid => "checkpoint-signature-invalid",
             Self::LogTruncated => "log-truncated",
+            Self::ExpiryNoteInvalid => "expiry-note-invalid",
             Self::ObjectUnlisted => "object-unlisted",
         }
     }

@@ -43,6 +43,35 @@ pub(crate) async fn read_object(
     object: &ManifestObject,
     with_receipts: bool,
 ) -> Result<ObjectContent> {
+    let with_receipts = with_receipts && object.tenant == RESERVED_TENANT;
+    let collector = Collector { content: ObjectContent::default(), with_receipts };
+    let (collector, depth) = visit(destination, object, collector).await?;
+    Ok(ObjectContent { unread: depth == Depth::Bytes, ..collector.content })
+}
+
+/// Reads an object's body and checks it against the manifest as [`reread`] does, without its checksum file. Every line
+/// is shown to the sink, which comes back; what it was shown counts only then.
+/// An encrypted object that the destination's identity does not open is [`Error::Locked`].
+pub async fn visit_lines<S: LineSink + Send + 'static>(
+    destination: &Destination,
+    object: &ManifestObject,
+    sink: S,
+) -> Result<S> {
+    match visit(destination, object, sink).await? {
+        (sink, Depth::Lines) => Ok(sink),
+        (_, Depth::Bytes) => Err(Error::Locked {
+            destination: destination.name().to_owned(),
+            key: object.key.clone(),
+            has_identity: destination.identity().is_some(),
+        }),
+    }
+}
+
+async fn visit<S: LineSink + Send + 'static>(
+    destination: &Destination,
+    object: &ManifestObject,
+    mut sink: S,
+) -> Result<(S, Depth)> {
     let reader = match destination.open_reader(&object.key, None).await {
         Err(Error::NotFound { .. }) => {
             let message = format!("the object with {} entries is not there", object.entries);
@@ -50,12 +79,10 @@ pub(crate) async fn read_object(
         }
         other => other?,
     };
-    let with_receipts = with_receipts && object.tenant == RESERVED_TENANT;
     let (wanted, identity) = (object.clone(), destination.identity().cloned());
     let outcome = tokio::task::spawn_blocking(move || {
-        let mut sink = Collector { content: ObjectContent::default(), with_receipts };
         let found = check_body(reader, &wanted, identity.as_ref(), &mut sink)?;
-        Ok(found.map(|depth| ObjectContent { unread: depth == Depth::Bytes, ..sink.content }))
+        Ok(found.map(|depth| (sink, depth)))
     })
     .await?;
     let found: Result<_, Problem> =

@@ -3,6 +3,7 @@
 
 mod batch;
 mod chain;
+mod expiry;
 mod listing;
 mod log;
 mod outside;

@@ -1,5 +1,7 @@
 //! The format's page, its examples, and the tools it promises: all run against a real archive.
 
+#[path = "support/expiry.rs"]
+mod expiry;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -51,6 +53,7 @@ async fn the_examples_of_the_page_are_what_is_written() {
         ("sidecar", text(".sha256")),
         ("manifest", text(".manifest")),
         ("checkpoint", text("log/checkpoint/")),
+        ("expiry", expiry::note(&files, "audit/org_7/").sign(&signer()).unwrap()),
     ];
     let path = formats().join("archive.md");
     let page = std::fs::read_to_string(&path).unwrap();
@@ -181,6 +184,39 @@ async fn the_independent_verifier_agrees() {
         both_find(&destination, when_deleted, &format!("{key} deleted")).await;
         std::fs::write(&path, good).unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_independent_verifier_takes_a_note_for_what_is_gone_and_for_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let destination = local_archive(directory.path(), 40, &[40]).await;
+    let files = read_all(&destination).await;
+    let note = expiry::note(&files, "audit/org_7/");
+    let (note_path, object) = (directory.path().join(note.key()), note.objects[0].key.clone());
+    std::fs::create_dir_all(note_path.parent().unwrap()).unwrap();
+    std::fs::write(&note_path, note.sign(&signer()).unwrap()).unwrap();
+    assert!(python_verifier(directory.path()).status.success());
+    for key in [object.clone(), archive::sidecar_key(&object)] {
+        std::fs::remove_file(directory.path().join(key)).unwrap();
+    }
+    let output = python_verifier(directory.path());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let expected = format!("40 entries ({} expired): complete up to tree size 40", note.objects[0].entries);
+    assert!(output.status.success() && said.contains(&expected), "{output:?}");
+
+    let other = destination.list("tool/").await.unwrap().remove(0).0;
+    let held = std::fs::read(directory.path().join(&other)).unwrap();
+    std::fs::remove_file(directory.path().join(&other)).unwrap();
+    both_find(&destination, Reason::ObjectMissing, "an object no note names").await;
+    std::fs::write(directory.path().join(&other), held).unwrap();
+
+    let forged = expiry::with_other_leaves(&note).sign(&signer()).unwrap();
+    std::fs::write(&note_path, forged).unwrap();
+    both_find(&destination, Reason::RootMismatch, "other leaf hashes").await;
+    for (key, bytes) in files.iter().filter(|(key, _)| key.starts_with(&object)) {
+        std::fs::write(directory.path().join(key), bytes).unwrap();
+    }
+    both_find(&destination, Reason::ExpiryNoteInvalid, "other leaf hashes than the object's").await;
 }
 
 type Change = fn(&mut Manifest);

@@ -261,7 +261,7 @@ async fn an_empty_archive_verifies_as_empty_and_says_so() {
 async fn a_file_no_manifest_names_is_a_warning() {
     let mut files = small_archive().await;
     files.insert("audit/org_7/2026/04/stray.jsonl.gz".to_owned(), b"x".to_vec());
-    files.insert("batches/2026/05/01T023022Z-0000000000000007.expired".to_owned(), b"x".to_vec());
+    files.insert("batches/2026/05/01T023022Z-0000000000000007.notes".to_owned(), b"x".to_vec());
     let report = report(&archive_of(&files).await).await;
     assert!(report.ok);
     assert_eq!(report.warnings.len(), 2);

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use archive::Destination;
 use event::{EntryFields, Field, Limits, Timestamp};
 use merkle::{CompactRange, Hash, KeyRing, TileId, TileSet, VerifierKey, leaf_hash};
-use store::{EntryScan, Order, Row, Segment, SeqRange, Store, Table};
+use store::{EntryScan, Order, Prune, Row, Segment, SegmentState, SeqRange, Store, Table};
 use tokio::sync::Semaphore;
 
 use crate::SEGMENT_ENTRIES;
@@ -19,6 +19,7 @@ use crate::known_tokens::KnownTokens;
 use crate::plan::PlanHead;
 use crate::policy::Policy;
 use crate::pruning::PrunedRow;
+use crate::restoring::restored_rows;
 use crate::seq_set::SeqSet;
 use crate::tail::{Tail, TailRow};
 use crate::token::{Principal, TokenRow, fingerprint, is_token};
@@ -63,7 +64,10 @@ pub(crate) struct View {
     pub(crate) head: PlanHead,
     pub(crate) tail: Tail,
     pub(crate) segments: Vec<Segment>,
+    /// What was pruned, whether or not it is hot again.
     pub(crate) pruned: SeqSet,
+    /// What of it is hot again for a while.
+    pub(crate) restored: SeqSet,
 }
 
 impl Ledger {
@@ -282,6 +286,10 @@ impl View {
                 serde_json::from_str(&row.body).map_err(|error| corrupt_row("pruned", &row.key, error))?;
             row.ranges.iter().for_each(|[first, last]| pruned.insert(*first..last + 1));
         }
+        let mut restored = SeqSet::default();
+        for row in restored_rows(store).await? {
+            row.seqs().for_each(|range| restored.insert(range));
+        }
         let segments = store.segments().await?;
         // Only the unbroken run of sealed segments counts; what follows a gap is sealed again from the entries.
         let sealed =
@@ -289,7 +297,49 @@ impl View {
         let segments = segments[..sealed].to_vec();
         let head = PlanHead { range, recorded_at, hold_version: head.hold_version };
         let tail = load_tail(store, segments.len() as u64, head.size()).await?;
-        Ok(Self { head, tail, segments, pruned })
+        Ok(Self { head, tail, segments, pruned, restored })
+    }
+
+    /// What a durable commit changed of what is hot, beside its own entries.
+    pub(crate) fn change(&mut self, prune: Option<&Prune>, restored: &[u64], indexed: Option<&Segment>) {
+        for range in prune.iter().flat_map(|prune| &prune.ranges) {
+            self.pruned.insert(range.clone());
+            self.restored.remove(range);
+            self.tail.forget(range);
+        }
+        let dropped = |number: u64| prune.is_some_and(|prune| prune.segments.contains(&number));
+        for segment in self.segments.iter_mut().filter(|segment| dropped(segment.number)) {
+            segment.state = SegmentState::Dropped;
+        }
+        for seq in restored {
+            self.restored.insert(*seq..seq + 1);
+        }
+        if let Some(indexed) = indexed
+            && let Some(segment) = self.segments.get_mut(indexed.number as usize)
+        {
+            *segment = indexed.clone();
+        }
+    }
+
+    /// The deletion of these hot copies, with the segments that it leaves nothing hot of.
+    pub(crate) fn prune(&self, ranges: Vec<SeqRange>) -> Prune {
+        let mut cold = self.cold();
+        for range in &ranges {
+            cold.insert(range.clone());
+        }
+        let whole = |number: u64| number * SEGMENT_ENTRIES..(number + 1) * SEGMENT_ENTRIES;
+        let segments = self
+            .segments
+            .iter()
+            .filter(|segment| segment.state == SegmentState::Sealed && cold.covers(&whole(segment.number)))
+            .map(|segment| segment.number)
+            .collect();
+        Prune { ranges, hold_version: self.head.hold_version, segments }
+    }
+
+    /// What only the archive has.
+    pub(crate) fn cold(&self) -> SeqSet {
+        self.pruned.without(&self.restored)
     }
 }
 
@@ -347,7 +397,7 @@ async fn missing_leaves(
     load_tiles(store, missing.into_iter().map(|number| TileId { level: 0, number })).await
 }
 
-fn tail_row(line: &[u8], seq: u64) -> Result<TailRow> {
+pub(crate) fn tail_row(line: &[u8], seq: u64) -> Result<TailRow> {
     let fields = EntryFields::parse(line).map_err(|error| {
         let message = format!("the line of entry {seq} cannot be read: run `strongroom verify`");
         Error::with_source(ErrorKind::Corrupt, message, error)

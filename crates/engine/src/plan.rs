@@ -1,10 +1,11 @@
 //! The pure step of taking events: from a head, events and a time to everything that one commit writes.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use event::{Event, Key16, Keys, Timestamp, Violation};
 use merkle::{CompactRange, leaf_hash};
-use store::{Commit, ExpectedRow, Head, KeyRow, Prune, RowChange};
+use store::{Commit, ExpectedRow, Head, KeyRow, Prune, Restore, RowChange};
 
 use crate::error::{Error, ErrorKind};
 use crate::policy::Policy;
@@ -45,16 +46,25 @@ pub(crate) struct Work {
     /// Control rows that the events attest, and transient ones.
     pub(crate) rows: Vec<RowChange>,
     pub(crate) prune: Option<Prune>,
+    pub(crate) restore: Option<Restoring>,
     /// What it was decided on: it is committed as long as these rows are so.
     pub(crate) expected: Vec<ExpectedRow>,
 }
 
 impl Work {
-    /// Whether it gets a commit of its own: one that prunes, because there is at most one in a commit, and one that
-    /// may be refused for what was decided elsewhere meanwhile, so that no other is refused with it.
+    /// Whether it gets a commit of its own: one that prunes or restores, because there is at most one in a commit, and
+    /// one that may be refused for what was decided elsewhere meanwhile, so that no other is refused with it.
     pub(crate) fn is_alone(&self) -> bool {
-        self.prune.is_some() || !self.expected.is_empty()
+        self.prune.is_some() || self.restore.is_some() || !self.expected.is_empty()
     }
+}
+
+/// Entries that a work makes hot again: what the store is told, and what the tail has to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Restoring {
+    pub(crate) restore: Restore,
+    /// The rows of entries that are in no sealed segment.
+    pub(crate) tail: Arc<[(u64, TailRow)]>,
 }
 
 /// Where one submitted event ended up.
@@ -72,6 +82,8 @@ pub(crate) struct CommitPlan {
     pub(crate) commit: Commit,
     pub(crate) head: PlanHead,
     pub(crate) tail: Vec<TailRow>,
+    /// The rows of restored entries that are in no sealed segment.
+    pub(crate) restored_tail: Option<Arc<[(u64, TailRow)]>>,
     /// The dedup keys it adds.
     pub(crate) new_keys: HashMap<Key16, KeyRow>,
     /// For each work, in order: its events' places, or why all of it was refused.
@@ -81,7 +93,10 @@ pub(crate) struct CommitPlan {
 impl CommitPlan {
     /// Every event of it was there before or was refused, and no row changes.
     pub(crate) fn changes_nothing(&self) -> bool {
-        self.commit.lines.is_empty() && self.commit.rows.is_empty() && self.commit.prune.is_none()
+        self.commit.lines.is_empty()
+            && self.commit.rows.is_empty()
+            && self.commit.prune.is_none()
+            && self.commit.restore.is_none()
     }
 
     /// The commit, for the store; an empty one is left.
@@ -94,6 +109,7 @@ impl CommitPlan {
             head: self.commit.head.clone(),
             rows: Vec::new(),
             prune: None,
+            restore: None,
         };
         std::mem::replace(&mut self.commit, empty)
     }
@@ -119,7 +135,7 @@ pub(crate) fn plan(
         tail: Vec::new(),
     };
     let mut rows = Vec::new();
-    let mut prune = None;
+    let (mut prune, mut restore) = (None, None);
     let mut expected_rows = Vec::new();
     let answers = works
         .iter_mut()
@@ -127,19 +143,25 @@ pub(crate) fn plan(
             let placed = planning.place(&work.events)?;
             rows.append(&mut work.rows);
             expected_rows.extend_from_slice(&work.expected);
-            // The sequencer plans at most one pruning work a commit.
+            // The sequencer plans a work that prunes or restores by itself.
             prune = prune.take().or(work.prune.take());
+            restore = restore.take().or(work.restore.take());
             Ok(placed)
         })
         .collect();
     // The head's time is that of the last entry, so a commit without entries leaves it where it is.
     let recorded_at = if planning.lines.is_empty() { head.recorded_at } else { recorded_at };
-    let next = PlanHead { range: planning.range, recorded_at, hold_version: head.hold_version };
+    let next =
+        PlanHead { range: std::mem::take(&mut planning.range), recorded_at, hold_version: head.hold_version };
+    let (restore, restored_tail) = match restore {
+        Some(Restoring { restore, tail }) => (Some(restore), Some(tail)),
+        None => (None, None),
+    };
     let commit = Commit {
         expected_size: head.size(),
         expected_rows,
-        lines: planning.lines,
-        keys: planning.keys,
+        lines: std::mem::take(&mut planning.lines),
+        keys: std::mem::take(&mut planning.keys),
         head: Head {
             size: next.size(),
             range: next.range.to_bytes(),
@@ -148,8 +170,10 @@ pub(crate) fn plan(
         },
         rows,
         prune,
+        restore,
     };
-    CommitPlan { commit, head: next, tail: planning.tail, new_keys: planning.new_keys, answers }
+    let Planning { tail, new_keys, .. } = planning;
+    CommitPlan { commit, head: next, tail, restored_tail, new_keys, answers }
 }
 
 struct Planning<'a> {

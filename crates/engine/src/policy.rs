@@ -21,6 +21,8 @@ pub struct Policy {
     pub archive_enabled: bool,
     /// When they happen.
     pub archive_schedule: RunSchedule,
+    /// Whether archived objects may be destroyed once their time is up, when somebody asks for it.
+    pub expire_enabled: bool,
     /// A search reads at most so many entries for one page.
     pub scan_entries_max: u64,
     /// When operations are given up.
@@ -72,6 +74,7 @@ impl Default for Policy {
             queue_bytes_max: 64 << 20,
             archive_enabled: true,
             archive_schedule: RunSchedule::Daily { at_minutes: 150 },
+            expire_enabled: false,
             scan_entries_max: 200_000,
             operations: OperationPolicy::default(),
         }

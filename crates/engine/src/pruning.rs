@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use event::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{Prune, Row, RowChange, SegmentState, Table};
+use store::{Row, RowChange, Table};
 
-use crate::SEGMENT_ENTRIES;
 use crate::actor::Actor;
 use crate::archiving::{ArchiveReport, BatchRow};
 use crate::engine::Engine;
@@ -111,7 +110,7 @@ impl Engine {
     }
 
     /// Gives freed space back in small steps: commits go on between them.
-    async fn reclaim(&self) -> Result<()> {
+    pub(crate) async fn reclaim(&self) -> Result<()> {
         let mut given_back = 0;
         while given_back < RECLAIM_BYTES_MAX {
             match self.ledger().store().reclaim(RECLAIM_STEP_BYTES).await? {
@@ -137,27 +136,13 @@ impl Engine {
         }
         // Held from here to the commit: a segment that is sealed in between would keep an index of nothing.
         let _segments = self.inner.segment_changes.lock().await;
-        let (hold_version, segments) = {
-            let view = self.ledger().view();
-            let mut pruned = view.pruned.clone();
-            for range in &ranges {
-                pruned.insert(range.clone());
-            }
-            let touched = range.start / SEGMENT_ENTRIES..=(range.end - 1) / SEGMENT_ENTRIES;
-            let gone = touched.filter(|number| {
-                let sealed = view.segments.get(*number as usize);
-                sealed.is_some_and(|segment| segment.state == SegmentState::Sealed)
-                    && pruned.covers(&(number * SEGMENT_ENTRIES..(number + 1) * SEGMENT_ENTRIES))
-            });
-            (view.head.hold_version, gone.collect())
-        };
+        let prune = self.ledger().view().prune(ranges.clone());
         let inclusive = ranges.iter().map(|range| [range.start, range.end - 1]).collect();
         let row = PrunedRow { batch: batch.to_owned(), ranges: inclusive };
         let body = serde_json::to_string(&row)
             .map_err(|error| Error::with_source(ErrorKind::Internal, "a receipt cannot be written", error))?;
         let change = RowChange::Put(Table::Pruned, Row { key: format!("{:020}", range.start), body });
         let details = json!({ "ranges": row.ranges, "entries": count(&ranges) });
-        let prune = Prune { ranges, hold_version, segments };
         let (first_seq, last_seq) = (range.start, range.end - 1);
         let receipt = self
             .change_of_run("ledger.pruned", actor, ("batch", batch), details, vec![change], Some(prune))

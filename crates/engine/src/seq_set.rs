@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The seqs that were pruned. Without holds it is one range from 0.
+/// Seqs: those that were pruned (without holds one range from 0), or those that are hot again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SeqSet {
     /// start → end (exclusive)
@@ -30,6 +30,46 @@ impl SeqSet {
             }
         }
         self.ranges.insert(start, end);
+    }
+
+    /// Takes a range out of the set.
+    pub(crate) fn remove(&mut self, range: &Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        let touched: Vec<(u64, u64)> = self
+            .ranges
+            .range(..range.end)
+            .rev()
+            .take_while(|(_, end)| **end > range.start)
+            .map(|(start, end)| (*start, *end))
+            .collect();
+        for (start, end) in touched {
+            self.ranges.remove(&start);
+            if start < range.start {
+                self.ranges.insert(start, range.start);
+            }
+            if end > range.end {
+                self.ranges.insert(range.end, end);
+            }
+        }
+    }
+
+    /// What is in this set and not in the other.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        let mut left = self.clone();
+        other.ranges().for_each(|range| left.remove(&range));
+        left
+    }
+
+    /// The parts of `range` that are in the set, in order.
+    pub(crate) fn within(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+        let first = self.ranges.range(..=range.start).next_back().map_or(range.start, |(start, _)| *start);
+        self.ranges
+            .range(first..range.end.max(first))
+            .map(|(start, end)| (*start).max(range.start)..(*end).min(range.end))
+            .filter(|part| !part.is_empty())
+            .collect()
     }
 
     pub(crate) fn contains(&self, seq: u64) -> bool {
@@ -61,6 +101,11 @@ impl SeqSet {
             gaps.push(next..range.end);
         }
         gaps
+    }
+
+    /// How many seqs are in it.
+    pub(crate) fn count(&self) -> u64 {
+        self.ranges.iter().map(|(start, end)| end - start).sum()
     }
 
     /// Its ranges, in order.
@@ -123,6 +168,14 @@ mod tests {
                 set.insert(start..end);
                 plain.extend(start..end);
             }
+            for _ in 0..random(4) {
+                let start = random(64);
+                let end = start + random(20);
+                set.remove(&(start..end));
+                plain.retain(|seq| !(start..end).contains(seq));
+            }
+            let within: Vec<u64> = set.within(&(5..40)).into_iter().flatten().collect();
+            assert_eq!(within, plain.range(5..40).copied().collect::<Vec<_>>());
             let gaps: Vec<u64> = set.gaps(3..70).into_iter().flatten().collect();
             assert_eq!(gaps, (3..70).filter(|seq| !plain.contains(seq)).collect::<Vec<_>>());
             assert_eq!(set.end(), plain.last().map_or(0, |last| last + 1));

@@ -15,7 +15,7 @@ use crate::checkpointer::Checkpointer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gauges::{Share, Timed};
 use crate::ledger::Ledger;
-use crate::plan::{CommitPlan, Placed, PlanHead, Work, plan};
+use crate::plan::{CommitPlan, Placed, PlanHead, Restoring, Work, plan};
 
 /// One commit takes at most so many events …
 const COMMIT_EVENTS_MAX: usize = 10_000;
@@ -80,20 +80,47 @@ pub(crate) struct Sequencer {
     look_ups: u32,
 }
 
+/// The control rows, pruning and restoring of a work.
+type Kept = (Vec<store::RowChange>, Option<store::Prune>, Option<Restoring>);
+
+fn keep(works: &[Work]) -> Vec<Kept> {
+    works.iter().map(|work| (work.rows.clone(), work.prune.clone(), work.restore.clone())).collect()
+}
+
 /// A group of works with its plan.
 struct Draft {
     works: Vec<Work>,
     waiters: Vec<Waiter>,
     planned: CommitPlan,
-    /// The control rows and pruning of each work, should it have to be planned again.
-    kept: Vec<(Vec<store::RowChange>, Option<store::Prune>)>,
+    /// What a plan takes out of each work, should it have to be planned again.
+    kept: Vec<Kept>,
 }
 
 /// A draft that is being committed.
 struct Flight {
     draft: Draft,
-    prune: Option<store::Prune>,
+    changed: HotChange,
     outcome: JoinHandle<store::Result<()>>,
+}
+
+/// What a commit changes of what is hot, beside its own entries.
+#[derive(Default)]
+struct HotChange {
+    prune: Option<store::Prune>,
+    restored: Vec<u64>,
+    segment: Option<store::Segment>,
+}
+
+impl HotChange {
+    fn of(commit: &store::Commit) -> Self {
+        let restore = commit.restore.as_ref();
+        Self {
+            prune: commit.prune.clone(),
+            restored: restore
+                .map_or_else(Vec::new, |restore| restore.entries.iter().map(|entry| entry.seq).collect()),
+            segment: restore.and_then(|restore| restore.index.as_ref()).map(|(segment, _)| segment.clone()),
+        }
+    }
 }
 
 /// Whoever waits for a work, and its share of the queue.
@@ -141,7 +168,7 @@ impl Sequencer {
             } else {
                 None
             };
-            let landed = self.land(under_way).await;
+            let landed = Box::pin(self.land(under_way)).await;
             flight = match ahead {
                 Some(draft) if landed => self.launch(draft),
                 Some(draft) => {
@@ -199,7 +226,7 @@ impl Sequencer {
         }
         let now = self.ledger.inner.clock.now();
         let policy = &self.ledger.inner.policy;
-        let kept: Vec<_> = works.iter().map(|work| (work.rows.clone(), work.prune.clone())).collect();
+        let kept = keep(&works);
         if self.look_ups == 0 {
             let planned = plan(head, &mut works, [&Keys::new(), under_way], now, policy);
             if planned.answers.iter().all(Result::is_ok) {
@@ -230,7 +257,7 @@ impl Sequencer {
             return None;
         }
         let commit = draft.planned.take_commit();
-        let (prune, timed) = (commit.prune.clone(), Timed::start(&commit));
+        let (changed, timed) = (HotChange::of(&commit), Timed::start(&commit));
         let store = self.ledger.inner.store.clone();
         let gauges = self.ledger.inner.gauges.clone();
         let outcome = tokio::spawn(async move {
@@ -238,18 +265,18 @@ impl Sequencer {
             timed.end(&outcome, &gauges);
             outcome
         });
-        Some(Flight { draft, prune, outcome })
+        Some(Flight { draft, changed, outcome })
     }
 
     /// Waits for a commit and answers its callers. False where what was planned on it must be planned again.
     async fn land(&mut self, flight: Flight) -> bool {
-        let Flight { draft, prune, outcome } = flight;
+        let Flight { draft, changed, outcome } = flight;
         let outcome = outcome.await.unwrap_or_else(|error| {
             let message = "the commit was interrupted";
             Err(store::Error::with_source(store::ErrorKind::OutcomeUnknown, message, error))
         });
         let Err(error) = outcome else {
-            self.apply(&draft.planned, prune.as_ref());
+            self.apply(&draft.planned, &changed);
             answer(draft.waiters, draft.planned);
             return true;
         };
@@ -302,18 +329,18 @@ impl Sequencer {
             let found = self.find_keys(works).await?;
             let head = self.ledger.view().head.clone();
             let now = self.ledger.inner.clock.now();
-            let kept: Vec<_> = works.iter().map(|work| (work.rows.clone(), work.prune.clone())).collect();
+            let kept = keep(works);
             let mut planned = plan(&head, works, [&found, &Keys::new()], now, &self.ledger.inner.policy);
             if planned.changes_nothing() {
                 return Ok(planned);
             }
             let commit = planned.take_commit();
-            let (prune, timed) = (commit.prune.clone(), Timed::start(&commit));
+            let (changed, timed) = (HotChange::of(&commit), Timed::start(&commit));
             let outcome = self.ledger.store().commit(commit).await;
             timed.end(&outcome, &self.ledger.inner.gauges);
             match outcome {
                 Ok(()) => {
-                    self.apply(&planned, prune.as_ref());
+                    self.apply(&planned, &changed);
                     return Ok(planned);
                 }
                 Err(error) => match error.kind() {
@@ -357,20 +384,13 @@ impl Sequencer {
     }
 
     /// The commit is durable: show it to searches before anybody is told.
-    fn apply(&self, planned: &CommitPlan, prune: Option<&store::Prune>) {
+    fn apply(&self, planned: &CommitPlan, changed: &HotChange) {
         let mut view = self.ledger.view_mut();
         planned.tail.iter().for_each(|row| view.tail.push(row));
         view.head = planned.head.clone();
-        if let Some(prune) = prune {
-            for range in &prune.ranges {
-                view.pruned.insert(range.clone());
-                view.tail.forget(range);
-            }
-            for segment in &mut view.segments {
-                if prune.segments.contains(&segment.number) {
-                    segment.state = store::SegmentState::Dropped;
-                }
-            }
+        view.change(changed.prune.as_ref(), &changed.restored, changed.segment.as_ref());
+        for (seq, row) in planned.restored_tail.iter().flat_map(|rows| rows.iter()) {
+            view.tail.remember(*seq, row);
         }
         let seal = view.tail.next_to_seal().is_some();
         drop(view);
@@ -402,10 +422,10 @@ impl Sequencer {
     }
 }
 
-/// Rows and pruning that a plan took go back to their works, for the next plan.
-fn put_back(works: &mut [Work], kept: Vec<(Vec<store::RowChange>, Option<store::Prune>)>) {
-    for (work, (rows, prune)) in works.iter_mut().zip(kept) {
-        (work.rows, work.prune) = (rows, prune);
+/// What a plan took goes back to their works, for the next plan.
+fn put_back(works: &mut [Work], kept: Vec<Kept>) {
+    for (work, (rows, prune, restore)) in works.iter_mut().zip(kept) {
+        (work.rows, work.prune, work.restore) = (rows, prune, restore);
     }
 }
 

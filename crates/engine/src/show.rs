@@ -3,6 +3,7 @@
 use merkle::{TILE_WIDTH, TileId, leaf_hash};
 
 use crate::error::Result;
+use crate::expiring::ExpiredEntry;
 use crate::ledger::Ledger;
 
 /// One entry, looked at closely.
@@ -10,9 +11,11 @@ use crate::ledger::Ledger;
 pub struct ShownEntry {
     /// Its place.
     pub seq: u64,
-    /// Its canonical line; empty when the entry was discarded.
+    /// Its canonical line; empty when the entry was discarded or has expired.
     pub line: Vec<u8>,
-    /// Hex leaf hash of the line.
+    /// How it expired, if it did.
+    pub expired: Option<ExpiredEntry>,
+    /// Hex leaf hash of the line; of one that expired as the tree has it.
     pub leaf_hash: String,
     /// Size of the newest signed checkpoint, where that covers the entry.
     pub signed_size: Option<u64>,
@@ -39,20 +42,31 @@ impl Ledger {
         if batch.is_some() {
             tiers.push("cold");
         }
-        let (line, object) = match (hot, &batch) {
-            (Some(entry), _) => (entry.line, None),
-            (None, Some(batch)) => match self.cold_entry(batch, seq).await? {
-                Some(cold) => (cold.line, Some(cold.object)),
-                None => return Ok(None),
-            },
+        let mut expired = None;
+        let (line, object, leaf) = match (hot, &batch) {
+            (Some(entry), _) => (Some(entry.line), None, None),
+            (None, Some(batch)) => {
+                expired = self.expired_entry(batch.plan.id.as_str(), seq).await?;
+                if expired.is_some() {
+                    tiers.clear();
+                    (None, None, self.tree_leaf(seq).await?)
+                } else {
+                    match self.cold_entry(batch, seq).await? {
+                        Some(cold) => (Some(cold.line), Some(cold.object), None),
+                        None => return Ok(None),
+                    }
+                }
+            }
             (None, None) => return self.shown_discarded(seq).await,
         };
+        let leaf = line.as_deref().map(leaf_hash).or(leaf);
         let signed_size =
             self.checkpoint().await?.map(|checkpoint| checkpoint.size).filter(|size| seq < *size);
         Ok(Some(ShownEntry {
             seq,
-            leaf_hash: leaf_hash(&line).to_string(),
-            line,
+            leaf_hash: leaf.map(|leaf| leaf.to_string()).unwrap_or_default(),
+            line: line.unwrap_or_default(),
+            expired,
             signed_size,
             tiers,
             batch: batch.map(|row| row.plan.id.to_string()),
@@ -63,17 +77,23 @@ impl Ledger {
     /// What is left of an entry that was discarded: its leaf hash, in the tree.
     async fn shown_discarded(&self, seq: u64) -> Result<Option<ShownEntry>> {
         let Some(batch) = self.discarded_batch_of(seq).await? else { return Ok(None) };
-        let tile = TileId { level: 0, number: seq / TILE_WIDTH };
-        let Some(leaf) = self.tile_set([tile]).await?.leaf(seq) else { return Ok(None) };
+        let Some(leaf) = self.tree_leaf(seq).await? else { return Ok(None) };
         let signed_size = self.checkpoint().await?.map(|checkpoint| checkpoint.size);
         Ok(Some(ShownEntry {
             seq,
             leaf_hash: leaf.to_string(),
             line: Vec::new(),
+            expired: None,
             signed_size: signed_size.filter(|size| seq < *size),
             tiers: vec!["discarded"],
             batch: Some(batch.plan.id.to_string()),
             object: None,
         }))
+    }
+
+    /// The leaf hash of a signed entry.
+    async fn tree_leaf(&self, seq: u64) -> Result<Option<merkle::Hash>> {
+        let tile = TileId { level: 0, number: seq / TILE_WIDTH };
+        Ok(self.tile_set([tile]).await?.leaf(seq))
     }
 }

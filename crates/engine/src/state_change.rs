@@ -7,13 +7,14 @@ use crate::actor::Actor;
 use crate::attestation::{Statement, event_for};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Placed, Work};
+use crate::plan::{Placed, Restoring, Work};
 
 /// What a change does beside its entry.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
     pub(crate) rows: Vec<RowChange>,
     pub(crate) prune: Option<Prune>,
+    pub(crate) restore: Option<Restoring>,
     /// What it was decided on; where one of these rows is otherwise by the time of the commit, nothing is stored and
     /// the change fails as a [`ErrorKind::Conflict`].
     pub(crate) expected: Vec<ExpectedRow>,
@@ -30,7 +31,7 @@ impl Engine {
         rows: Vec<RowChange>,
         prune: Option<Prune>,
     ) -> Result<u64> {
-        let change = Change { rows, prune, expected: Vec::new() };
+        let change = Change { rows, prune, ..Change::default() };
         self.change_if_expected(action, actor, target, details, change).await
     }
 
@@ -43,7 +44,7 @@ impl Engine {
         details: Value,
         change: Change,
     ) -> Result<u64> {
-        let Change { rows, prune, expected } = change;
+        let Change { rows, prune, restore, expected } = change;
         let details = match details {
             Value::Object(details) => details,
             _ => Map::new(),
@@ -52,7 +53,7 @@ impl Engine {
         let event_id = self.new_event_id();
         let event = event_for(Statement { action, actor, target, details }, &rows, &event_id, now)?;
         let bytes = event.bytes();
-        let work = Work { events: vec![event.into()], rows, prune, expected };
+        let work = Work { events: vec![event.into()], rows, prune, restore, expected };
         let (placed, _) = self.submit(work, bytes, None).await?;
         match placed.first() {
             Some(Placed::New { seq, .. } | Placed::Duplicate { seq }) => Ok(*seq),

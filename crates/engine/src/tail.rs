@@ -169,6 +169,24 @@ impl Tail {
         self.full.retain(|segment| segment.number != number);
     }
 
+    /// The entry is hot again: it is a candidate, and is indexed when the segment is sealed.
+    pub(crate) fn remember(&mut self, seq: u64, row: &TailRow) {
+        let number = seq / SEGMENT_ENTRIES;
+        let segment = if self.growing.number == number {
+            Some(&mut self.growing)
+        } else {
+            self.full.iter_mut().find(|segment| segment.number == number).map(Arc::make_mut)
+        };
+        let at = (seq % SEGMENT_ENTRIES) as usize;
+        let Some(segment) = segment.filter(|segment| at < segment.len()) else { return };
+        for (column, term) in segment.terms.iter_mut().zip(row.terms) {
+            column[at] = term;
+        }
+        // Where the ledger was opened while the entry was not hot, its times were not known.
+        segment.recorded_at[at] = row.recorded_at;
+        segment.occurred_at[at] = row.occurred_at;
+    }
+
     /// The entries were pruned: they are no longer candidates, and are not indexed when the segment is sealed.
     pub(crate) fn forget(&mut self, range: &std::ops::Range<u64>) {
         let clear = |segment: &mut TailSegment| {

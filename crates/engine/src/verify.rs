@@ -5,6 +5,7 @@
 
 mod archived;
 mod archived_index;
+mod expired;
 mod findings;
 mod index;
 mod leaves;
@@ -80,6 +81,9 @@ pub struct VerifyReport {
     /// were compared with the signed manifests, and nothing else.
     #[serde(default)]
     pub archived_unread: u64,
+    /// Archived entries that expired, over all destinations: proven by the leaf hashes in their notes.
+    #[serde(default)]
+    pub expired: u64,
     /// When this was.
     pub verified_at: Option<Timestamp>,
     /// When everything was last read and found good.

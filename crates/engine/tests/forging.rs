@@ -37,6 +37,7 @@ async fn forge_pruning(fixture: &Fixture, seq: u64) {
         head: Head { size: head.size + 1, range: range.to_bytes(), ..head.clone() },
         rows: vec![RowChange::Put(Table::Pruned, Row { key, body })],
         prune: Some(Prune { ranges: vec![pruned], hold_version: head.hold_version, segments: Vec::new() }),
+        restore: None,
     };
     store.commit(commit).await.unwrap();
 }

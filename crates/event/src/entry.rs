@@ -62,7 +62,8 @@ pub struct EntryFields<'a> {
     pub conversation_id: Option<Cow<'a, str>>,
     /// The message (discovery only).
     pub message_id: Option<Cow<'a, str>>,
-    /// Until when it must be kept; absent means for ever.
+    /// Until when it must be kept at least; absent where the stream was kept for ever when it was recorded, and then the
+    /// policy decides.
     pub retention_until: Option<Timestamp>,
 }
 

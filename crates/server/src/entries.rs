@@ -26,6 +26,17 @@ pub(crate) async fn show(
     // The same answer for what is not there and for what belongs to somebody else: the difference is a disclosure.
     let absent = || Failure::not_found(format!("there is no entry {number}"));
     let entry = app.engine.ledger().show(number).await?.ok_or_else(absent)?;
+    if let Some(expired) = &entry.expired {
+        // Whose it was is gone with it, so only who sees all tenants is told.
+        return Err(if caller.tenant().is_some() {
+            absent()
+        } else {
+            Failure::not_found(format!(
+                "entry {number} expired on {}: the note {} has its leaf hash",
+                expired.expired_at, expired.note
+            ))
+        });
+    }
     if let Some(tenant) = caller.tenant() {
         let is_theirs = EntryFields::parse(&entry.line).is_ok_and(|fields| fields.tenant == tenant);
         if !is_theirs {

@@ -28,6 +28,7 @@ mod operations;
 mod options;
 mod query;
 mod readiness;
+mod restoring;
 mod retention;
 mod routes;
 mod run;

@@ -14,8 +14,8 @@ use crate::body::BodyRoom;
 use crate::bounds::Bounds;
 use crate::watch::Watch;
 use crate::{
-    archives, entries, events, health, metrics, operations, readiness, retention, search, tokens, trace,
-    verification,
+    archives, entries, events, health, metrics, operations, readiness, restoring, retention, search, tokens,
+    trace, verification,
 };
 
 /// Batches of the largest size that may be in memory at once, over all requests.
@@ -73,6 +73,9 @@ pub static ROUTES: &[Route] = &[
     route(Method::GET, "/v1/audit/retention", Role::Auditor, |method| on(method, retention::show)),
     route(Method::POST, "/v1/audit/retention/freeze", Role::Admin, |method| on(method, retention::freeze)),
     route(Method::POST, "/v1/audit/retention/thaw", Role::Admin, |method| on(method, retention::thaw)),
+    route(Method::POST, "/v1/audit/archives/{batch}/restore", Role::Admin, |method| {
+        on(method, restoring::restore)
+    }),
     route(Method::GET, "/v1/tokens", Role::Admin, |method| on(method, tokens::list)),
     route(Method::POST, "/v1/tokens", Role::Admin, |method| on(method, tokens::create)),
     route(Method::DELETE, "/v1/tokens/{id}", Role::Admin, |method| on(method, tokens::revoke)),

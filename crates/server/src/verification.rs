@@ -33,6 +33,7 @@ struct NeverVerified {
     entries_checked: u64,
     archived_checked: u64,
     archived_unread: u64,
+    expired: u64,
     verified_at: Option<Timestamp>,
     last_full_verified_at: Option<Timestamp>,
     problems: Vec<Finding>,

@@ -37,6 +37,7 @@ pub(crate) const SECTIONS: &[(&str, &str)] = &[
     ("streams.discovery", "Policy of the stream `discovery`."),
     ("streams.tool", "Policy of the stream `tool`."),
     ("retention", "What leaves the hot store, and when."),
+    ("expire", "What is destroyed in the archive, when somebody runs `strongroom expire`."),
     ("operations", "Events in two steps, begun and completed."),
     ("limits", "How large events and batches may be."),
     ("search", "Bounds of a search."),
@@ -148,6 +149,12 @@ pub(crate) const KEYS: &[Key] = &[
         "90",
         Rule::Whole { min: 0, max: 36_500 },
         "Days after pruning that a repeated event is still recognised as a duplicate.",
+    ),
+    key(
+        "expire.enabled",
+        "false",
+        Rule::Switch,
+        "Whether `strongroom expire` may destroy archived objects of which every entry's retention has passed.",
     ),
     key(
         "operations.timeout_seconds",

@@ -27,6 +27,8 @@ pub struct Settings {
     pub streams: Streams,
     /// `[retention]`
     pub retention: Retention,
+    /// `[expire]`
+    pub expire: Expire,
     /// `[operations]`
     pub operations: Operations,
     /// `[limits]`
@@ -127,6 +129,13 @@ pub enum RunSchedule {
     },
 }
 
+/// What is destroyed in the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expire {
+    /// Whether archived objects may be destroyed once their time is up.
+    pub enabled: bool,
+}
+
 /// Events in two steps, begun and completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operations {
@@ -221,6 +230,7 @@ fn read(
             transaction_entries: values.whole("retention.transaction_entries"),
             dedup_days: values.whole_u32("retention.dedup_days"),
         },
+        expire: Expire { enabled: values.switch("expire.enabled") },
         operations: Operations {
             timeout_seconds: values.whole("operations.timeout_seconds"),
             every_seconds: values.whole("operations.every_seconds"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::rows::{Commit, Expected, PostingBlock, Segment, Table};
+use crate::rows::{Commit, Expected, PostingBlock, Restore, Segment, Table};
 
 /// Rows are numbered with signed 64-bit integers in SQL.
 const SQL_INTEGER_MAX: u64 = i64::MAX as u64;
@@ -23,8 +23,32 @@ pub(crate) fn commit(commit: &Commit) -> Result<()> {
         );
         return Err(Error::new(ErrorKind::Invalid, message));
     }
+    if let Some(restore) = &commit.restore {
+        self::restore(restore, commit)?;
+    }
     let mut dropped = commit.prune.iter().flat_map(|prune| &prune.segments);
     dropped.try_for_each(|number| segment_number(*number))
+}
+
+fn restore(restore: &Restore, commit: &Commit) -> Result<()> {
+    let entries = &restore.entries;
+    let problem = if commit.prune.is_some() {
+        "a commit restores or prunes, not both"
+    } else if !entries.is_sorted_by(|one, other| one.seq < other.seq) {
+        "entries are restored in ascending order, each once"
+    } else if entries.last().is_some_and(|entry| entry.seq >= commit.expected_size) {
+        "only entries of earlier commits can be restored"
+    } else if entries.iter().any(|entry| std::str::from_utf8(&entry.line).is_err()) {
+        "a line to be restored is not UTF-8"
+    } else {
+        return restore.index.as_ref().map_or(Ok(()), |(segment, postings)| seal(segment, postings));
+    };
+    Err(Error::new(ErrorKind::Invalid, problem))
+}
+
+/// The refusal to put an entry in the place of one that is there.
+pub(crate) fn hot_already(seq: u64) -> Error {
+    Error::new(ErrorKind::Invalid, format!("entry {seq} is hot already: what is there is never replaced"))
 }
 
 pub(crate) fn seal(segment: &Segment, postings: &[PostingBlock]) -> Result<()> {

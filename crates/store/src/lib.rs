@@ -14,7 +14,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use memory::MemoryStore;
 pub use rows::{
     Checkpoint, Commit, Entry, EntryScan, Expected, ExpectedRow, Head, Key, KeyRow, Order, Posting,
-    PostingBlock, Prune, Row, RowChange, Segment, SegmentState, SeqRange, Table, Tile, TileKey,
+    PostingBlock, Prune, Restore, Row, RowChange, Segment, SegmentState, SeqRange, Table, Tile, TileKey,
 };
 pub use sqlite::{SqliteOptions, SqliteStore};
 
@@ -32,13 +32,13 @@ pub trait Store: Send + Sync + 'static {
     /// The one head row, or `None` where no ledger has been created yet.
     async fn head(&self) -> Result<Option<Head>>;
 
-    /// Applies a commit: entries, dedup keys, control rows, pruning and the new head, all or nothing.
+    /// Applies a commit: entries, dedup keys, control rows, restoring or pruning and the new head, all or nothing.
     ///
     /// Fails with [`ErrorKind::HeadMoved`] unless the head is at `commit.expected_size` (0 and no head row for the
     /// first commit), with [`ErrorKind::RowMoved`] when one of `commit.expected_rows` is not as expected, with
     /// [`ErrorKind::HoldsMoved`] when `commit.prune` was decided under another hold version,
     /// with [`ErrorKind::Conflict`] when a dedup key is already there, with [`ErrorKind::Invalid`] when the commit
-    /// contradicts itself (see [`Commit`]); then nothing was applied.
+    /// contradicts itself (see [`Commit`]) or restores an entry that is hot; then nothing was applied.
     /// [`ErrorKind::OutcomeUnknown`] means that it may have been applied: call [`Store::recover`].
     async fn commit(&self, commit: Commit) -> Result<()>;
 

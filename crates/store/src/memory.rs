@@ -64,6 +64,10 @@ impl Rows {
         if commit.lines.iter().any(|line| std::str::from_utf8(line).is_err()) {
             return Err(Error::new(ErrorKind::Invalid, "a line is not UTF-8"));
         }
+        let restored = commit.restore.iter().flat_map(|restore| &restore.entries);
+        if let Some(hot) = restored.map(|entry| entry.seq).find(|seq| self.entries.contains_key(seq)) {
+            return Err(check::hot_already(hot));
+        }
         let mut new = BTreeSet::new();
         for row in &commit.keys {
             if self.keys.contains_key(&row.key) || !new.insert(row.key) {
@@ -79,6 +83,13 @@ impl Rows {
 
     fn drop_postings(&mut self, segment: u64) {
         self.postings.retain(|(number, _, _), _| *number != segment);
+    }
+
+    fn replace_index(&mut self, segment: Segment, postings: Vec<PostingBlock>) {
+        self.drop_postings(segment.number);
+        self.segments.insert(segment.number, segment);
+        let keyed = postings.into_iter().map(|block| ((block.segment, block.field, block.block), block));
+        self.postings.extend(keyed);
     }
 }
 
@@ -102,6 +113,12 @@ impl Store for MemoryStore {
                 RowChange::Delete(table, key) => {
                     rows.control.entry(table).or_default().remove(&key);
                 }
+            }
+        }
+        if let Some(restore) = commit.restore {
+            rows.entries.extend(restore.entries.into_iter().map(|entry| (entry.seq, entry.line)));
+            if let Some((segment, postings)) = restore.index {
+                rows.replace_index(segment, postings);
             }
         }
         if let Some(prune) = commit.prune {
@@ -172,11 +189,7 @@ impl Store for MemoryStore {
 
     async fn seal(&self, segment: Segment, postings: Vec<PostingBlock>) -> Result<()> {
         check::seal(&segment, &postings)?;
-        let mut rows = self.lock();
-        rows.drop_postings(segment.number);
-        rows.segments.insert(segment.number, segment);
-        let keyed = postings.into_iter().map(|block| ((block.segment, block.field, block.block), block));
-        rows.postings.extend(keyed);
+        self.lock().replace_index(segment, postings);
         Ok(())
     }
 

@@ -39,7 +39,7 @@ pub struct KeyRow {
 /// A half-open range of seqs.
 pub type SeqRange = Range<u64>;
 
-/// What one transaction does, in this order: entries and keys, control rows, pruning, head.
+/// What one transaction does, in this order: entries and keys, control rows, restoring or pruning, head.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// The size that the head must have now.
@@ -56,6 +56,17 @@ pub struct Commit {
     pub rows: Vec<RowChange>,
     /// Hot copies to delete.
     pub prune: Option<Prune>,
+    /// Entries of earlier commits that become hot again. A commit restores or prunes, never both.
+    pub restore: Option<Restore>,
+}
+
+/// Entries that were pruned and become hot again, as they were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restore {
+    /// In ascending order, all below the commit's `expected_size`, none of them hot.
+    pub entries: Vec<Entry>,
+    /// Replaces the row and the index blocks of the segment that they are in, where that is sealed or dropped.
+    pub index: Option<(Segment, Vec<PostingBlock>)>,
 }
 
 /// The deletion of hot copies, decided before the transaction and checked in it.

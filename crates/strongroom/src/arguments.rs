@@ -10,7 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use retention::{ReasonArguments, RetentionCommand};
-pub(crate) use search::SearchArguments;
+pub(crate) use search::{FilterArguments, SearchArguments};
 
 /// A system of record for audit evidence: every entry has a proof, every deletion has a receipt.
 #[derive(Debug, Parser)]
@@ -72,12 +72,14 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Sign the ledger as it is now and print the checkpoint
     Checkpoint,
-    /// Move old entries to the archive, or list what was moved
+    /// Move old entries to the archive, list what was moved, or bring it back
     #[command(subcommand)]
     Archive(ArchiveCommand),
     /// What is kept hot and what was done about the rest; stop all of it
     #[command(subcommand)]
     Retention(RetentionCommand),
+    /// Destroy archived objects of which every entry's retention has passed; off by default
+    Expire(ExpireArguments),
     /// The ledger's name and public keys
     #[command(subcommand)]
     Key(KeyCommand),
@@ -191,6 +193,8 @@ pub(crate) enum ArchiveCommand {
     List(ArchiveListArguments),
     /// Show one batch: its objects, and whether each destination has its manifest
     Show(ArchiveShowArguments),
+    /// Make a batch, or what filters match, hot again for some days
+    Restore(Box<ArchiveRestoreArguments>),
 }
 
 /// Options of `archive list`.
@@ -207,6 +211,33 @@ pub(crate) struct ArchiveShowArguments {
     /// Id of the batch, as `archive list` prints it
     #[arg(value_name = "BATCH")]
     pub(crate) batch: String,
+}
+
+/// Options of `archive restore`.
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveRestoreArguments {
+    /// The batch, as `archive list` prints it; without one what the filters match
+    #[arg(value_name = "BATCH")]
+    pub(crate) batch: Option<String>,
+
+    /// Days that it stays hot, 1 to 36,500
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 7)]
+    pub(crate) days: i64,
+
+    #[command(flatten)]
+    pub(crate) filter: FilterArguments,
+}
+
+/// Options of `expire`.
+#[derive(Debug, Args)]
+pub(crate) struct ExpireArguments {
+    /// Say what would be destroyed and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Destroy at most so many objects
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
 }
 
 /// Options of `archive run`.

@@ -2,11 +2,13 @@
 
 mod append;
 mod archive_list;
+mod archive_restore;
 mod archive_run;
 mod archive_show;
 mod checkpoint;
 mod completions;
 mod doctor;
+mod expire;
 mod import;
 mod init;
 mod key_show;
@@ -47,6 +49,8 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Retention(RetentionCommand::Status) => retention_status::run(global).await,
         Command::Retention(RetentionCommand::Freeze(reason)) => retention_freeze::run(global, reason).await,
         Command::Retention(RetentionCommand::Thaw(reason)) => retention_thaw::run(global, reason).await,
+        Command::Archive(ArchiveCommand::Restore(restore)) => archive_restore::run(global, restore).await,
+        Command::Expire(expire) => expire::run(global, expire).await,
         Command::Key(KeyCommand::Show) => key_show::run(global).await,
         Command::Token(TokenCommand::Create(create)) => token_create::run(global, create).await,
         Command::Token(TokenCommand::List) => token_list::run(global).await,

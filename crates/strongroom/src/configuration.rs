@@ -53,6 +53,7 @@ impl Configuration {
                 settings::RunSchedule::Daily { at_minutes } => RunSchedule::Daily { at_minutes },
                 settings::RunSchedule::Every { seconds } => RunSchedule::Every { seconds },
             },
+            expire_enabled: settings.expire.enabled,
             scan_entries_max: settings.search.scan_entries_max,
             operations: OperationPolicy {
                 timeout_seconds: settings.operations.timeout_seconds,

@@ -3,7 +3,7 @@
 use archive::{
     CredentialSource, Destination, DestinationOptions, Encryption, Identity, LockMode, ObjectLock, Recipients,
 };
-use settings::{Archive, ServerEncryption, Settings};
+use settings::{Archive, ArchiveKind, ServerEncryption, Settings};
 
 use crate::failure::Failure;
 
@@ -15,6 +15,26 @@ pub(crate) fn for_reading(settings: &Settings) -> Result<Vec<Destination>, Failu
 /// The archives; directories are made where there are none.
 pub(crate) fn for_writing(settings: &Settings) -> Result<Vec<Destination>, Failure> {
     open_all(settings, |archive| Destination::open_or_create_with(&archive.name, &options(archive)))
+}
+
+/// The archives, opened so that objects may be removed from them, each with the credentials that are for that alone.
+pub(crate) fn for_expiry(settings: &Settings) -> Result<Vec<Destination>, Failure> {
+    for archive in &settings.archive {
+        let is_remote = !matches!(archive.kind, ArchiveKind::File | ArchiveKind::Null);
+        if is_remote && archive.expire_credentials_file.is_none() {
+            let message = format!("the archive {:?} has no credentials for expiry", archive.name);
+            let hint = "set archive.#.expire_credentials_file: the credentials that archive need not, and should not, delete";
+            return Err(Failure::new(message).hint(hint));
+        }
+    }
+    let open = |archive: &Archive| {
+        let credentials = archive.expire_credentials_file.clone().map(CredentialSource::File);
+        let options = options(archive);
+        let options =
+            DestinationOptions { credentials: credentials.unwrap_or(options.credentials), ..options };
+        Destination::open_with(&archive.name, &options).map(Destination::for_expiry)
+    };
+    open_all(settings, open)
 }
 
 fn open_all(

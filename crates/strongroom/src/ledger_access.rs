@@ -77,6 +77,11 @@ pub(crate) fn destinations_for_reading(configuration: &Configuration) -> Result<
     destinations::for_reading(&configuration.settings)
 }
 
+/// The archives, opened so that objects may be removed from them: for expiry alone.
+pub(crate) fn destinations_for_expiry(configuration: &Configuration) -> Result<Vec<Destination>, Failure> {
+    destinations::for_expiry(&configuration.settings)
+}
+
 /// What an engine is made of.
 pub(crate) fn parts(
     configuration: &Configuration,
@@ -97,7 +102,7 @@ pub(crate) fn parts(
 /// Tries out the destinations of a ledger that is about to be made. One whose promises were not seen to hold is refused,
 /// unless the settings let it in.
 pub(crate) async fn prove_for_a_new_ledger(configuration: &Configuration) -> Result<(), Failure> {
-    for destination in destinations(configuration, Destination::open_or_create)? {
+    for destination in destinations::for_writing(&configuration.settings)? {
         let report = destination.prove().await.map_err(refused)?;
         let accepts = configuration
             .settings

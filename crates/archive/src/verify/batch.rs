@@ -3,6 +3,7 @@
 use merkle::Hash;
 
 use super::chain::Link;
+use super::expiry::Leaves;
 use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::manifest::ManifestObject;
@@ -14,17 +15,37 @@ pub(super) struct ObjectRead {
     pub(super) object: ManifestObject,
     pub(super) content: Result<ObjectContent, Problem>,
     pub(super) sidecar: Option<Problem>,
+    /// The entries are those that an expiry note lists, because the object is gone.
+    pub(super) expired: bool,
 }
 
-/// Reads an object and its checksum file.
+/// Reads an object and its checksum file. Of one that a note names the leaf hashes there count when it is gone, and must
+/// be its own as long as it is not.
 pub(super) async fn read(
     destination: &Destination,
     object: ManifestObject,
     with_receipts: bool,
+    noted: Option<Leaves>,
 ) -> Result<ObjectRead> {
-    let content = finding(read_object(destination, &object, with_receipts).await)?;
-    let sidecar = finding(check_sidecar(destination, &object).await)?.err();
-    Ok(ObjectRead { object, content, sidecar })
+    let mut content = finding(read_object(destination, &object, with_receipts).await)?;
+    let mut sidecar = finding(check_sidecar(destination, &object).await)?.err();
+    let mut expired = false;
+    if let Some(noted) = noted {
+        match &content {
+            Err(problem) if problem.reason == Reason::ObjectMissing => {
+                content = Ok(ObjectContent { leaves: noted.to_vec(), ..ObjectContent::default() });
+                sidecar = sidecar.filter(|problem| problem.reason != Reason::SidecarMissing);
+                expired = true;
+            }
+            Ok(found) if !found.unread && found.leaves[..] != noted[..] => {
+                let message = "the object is there, and an expiry note lists other leaf hashes for it";
+                let (seq, key) = (object.first_seq, &object.key);
+                content = Err(Problem::at(Reason::ExpiryNoteInvalid, seq, key, message));
+            }
+            _ => {}
+        }
+    }
+    Ok(ObjectRead { object, content, sidecar, expired })
 }
 
 /// Parts what is wrong with the archive from what is wrong with reading it.

@@ -6,6 +6,7 @@ use merkle::CompactRange;
 use serde::Serialize;
 
 use super::states::BatchStates;
+use crate::plan::ManifestRef;
 use crate::problem::{Problem, Reason};
 
 /// Warnings of one reason that are listed one by one; with the key of another ledger every file is one.
@@ -34,6 +35,8 @@ pub struct ArchiveReport {
     /// the signed manifests state, and what is encrypted in them was not checked. Counts those of an earlier
     /// verification that this one went on from.
     pub unread: u64,
+    /// Entries of objects that expired: gone, and proven by the leaf hashes in their signed notes.
+    pub expired: u64,
     /// Stored bytes of the objects read.
     pub bytes: u64,
     /// Bytes of their lines.
@@ -57,6 +60,12 @@ pub struct ArchiveReport {
     /// The tree's compact range at `covered`, to resume from.
     #[serde(skip)]
     pub range: CompactRange,
+    /// Keys of the objects that are gone and that a note names.
+    #[serde(skip)]
+    pub expired_objects: Vec<String>,
+    /// The expiry notes that verified and fit their batches.
+    #[serde(skip)]
+    pub expiry_notes: Vec<ManifestRef>,
 }
 
 impl ArchiveReport {
@@ -77,6 +86,9 @@ impl ArchiveReport {
             warnings: Vec::new(),
             states: BatchStates::new(),
             range: CompactRange::new(),
+            expired: 0,
+            expired_objects: Vec::new(),
+            expiry_notes: Vec::new(),
         }
     }
 

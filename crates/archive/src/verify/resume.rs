@@ -5,10 +5,11 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::VerifyOptions;
 use super::batch;
 use super::chain::Link;
+use super::expiry::Expiries;
 use super::listing::Listing;
 use super::log::{self, Log};
 use super::outside::Outside;
-use super::run::{Run, load_objects};
+use super::run::{Run, load_manifest};
 use super::states::{BatchStates, Gathering};
 use crate::error::Result;
 use crate::key::{sidecar_key, tile_key};
@@ -23,6 +24,7 @@ impl Run<'_> {
         &mut self,
         options: &VerifyOptions,
         links: &[Link],
+        expiries: &Expiries,
         listing: &mut Listing,
     ) -> Result<usize> {
         let Some(range) = options.resume_from.as_ref().filter(|range| range.size() > 0) else { return Ok(0) };
@@ -55,7 +57,7 @@ impl Run<'_> {
         self.report.resumed_from = size;
         self.report.unread = options.resumed_unread;
         for link in &links[..skipped] {
-            self.look_for(link, options.known_states.as_ref(), listing).await?;
+            self.look_for(link, expiries, options.known_states.as_ref(), listing).await?;
         }
         for outside in self.outside.iter().filter(|outside| outside.size == size) {
             self.report.problems.extend(outside.compare(range.root()));
@@ -63,29 +65,39 @@ impl Run<'_> {
         Ok(skipped)
     }
 
-    /// That the files of a batch are there, without reading them again unless the listing says that they are others.
+    /// That the files of a batch are there, without reading them again unless the listing says that they are others. What
+    /// a signed note says to have expired may be gone; that its leaf hashes lead to the root is checked when the batch is
+    /// read from its beginning.
     async fn look_for(
         &mut self,
         link: &Link,
+        expiries: &Expiries,
         known: Option<&BatchStates>,
         listing: &mut Listing,
     ) -> Result<()> {
-        let objects = match load_objects(self.destination, link).await? {
-            Ok(objects) => objects,
+        let manifest = match load_manifest(self.destination, link).await? {
+            Ok(manifest) => manifest,
             Err(problem) => {
                 self.gone(problem);
                 return Ok(());
             }
         };
         let found_before = self.report.problems.len();
-        let mut gathering = Gathering::default();
-        let problems = &mut self.report.problems;
-        for object in &objects {
+        let expired = expiries.of(self.destination, link, &manifest).await?;
+        self.report.problems.extend(expired.problems);
+        self.report.expiry_notes.extend(expired.notes);
+        let (mut gathering, mut objects) = (Gathering::default(), Vec::new());
+        for object in manifest.objects {
             let sidecar = sidecar_key(&object.key);
             let (stored, checksum) = (listing.take(&object.key), listing.take(&sidecar));
-            gathering.add(object, stored.as_ref(), checksum.as_ref());
+            if stored.is_none() && expired.objects.contains_key(&object.key) {
+                self.expired(&object);
+                continue;
+            }
+            gathering.add(&object, stored.as_ref(), checksum.as_ref());
+            let problems = &mut self.report.problems;
             match stored {
-                None => problems.push(object_missing(object)),
+                None => problems.push(object_missing(&object)),
                 Some(stored) if stored.bytes != object.bytes => {
                     let message = format!("{} bytes; the manifest states {}", stored.bytes, object.bytes);
                     let (seq, key) = (object.first_seq, &object.key);
@@ -97,6 +109,7 @@ impl Run<'_> {
                 let (seq, message) = (object.first_seq, "it is not there");
                 problems.push(Problem::at(Reason::SidecarMissing, seq, &sidecar, message));
             }
+            objects.push(object);
         }
         let states = gathering.finish();
         let is_known = known.is_none_or(|known| states.is_some() && known.get(&link.size) == states.as_ref());
@@ -124,8 +137,9 @@ impl Run<'_> {
     async fn read_again(&mut self, objects: Vec<ManifestObject>) -> Result<()> {
         let destination = self.destination;
         let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let mut reads =
-            stream::iter(objects).map(|object| batch::read(destination, object, false)).buffered(at_once);
+        let mut reads = stream::iter(objects)
+            .map(|object| batch::read(destination, object, false, None))
+            .buffered(at_once);
         while let Some(read) = reads.try_next().await? {
             let unread = self.report.unread;
             self.count(&read.object, read.content, read.sidecar);

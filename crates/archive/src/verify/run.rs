@@ -8,6 +8,7 @@ use merkle::{KeyRing, empty_root};
 use super::VerifyOptions;
 use super::batch::{self, Entries, ObjectRead};
 use super::chain::{self, Link};
+use super::expiry::{self, Expired, Expiries, Leaves};
 use super::listing::Listing;
 use super::log::{self, Log};
 use super::outside::Outside;
@@ -24,12 +25,14 @@ use crate::reread::ObjectContent;
 
 /// One thing to do, in order.
 enum Step {
-    Object(ManifestObject),
+    Object(ManifestObject, Option<Leaves>),
+    Noted(Expired),
     End(usize),
     Gone(Problem),
 }
 
 enum Done {
+    Noted(Expired),
     Object(Box<ObjectRead>),
     End(usize),
     Gone(Problem),
@@ -47,15 +50,18 @@ pub(super) async fn run(
     let claim = Claim { manifests: chain.found, size: chain.size() };
     run.report.batches = chain.links.len() as u64;
     run.report.problems.extend(chain.problems);
+    let (expiries, problems) = expiry::load(destination, keys, &chain.links, &mut listing).await?;
+    run.report.problems.extend(problems);
 
-    let skipped = run.resume(options, &chain.links, &mut listing).await?;
+    let skipped = run.resume(options, &chain.links, &expiries, &mut listing).await?;
     let links = &chain.links[skipped..];
     let total = |of: fn(&Link) -> u64| links.iter().map(of).fold(0, u64::saturating_add);
     progress.total(total(|link| link.size - link.first_seq), total(|link| link.bytes));
-    let mut steps = std::pin::pin!(read_ahead(destination, links, progress.wants_receipts()));
+    let mut steps = std::pin::pin!(read_ahead(destination, links, &expiries, progress.wants_receipts()));
     while let Some(done) = steps.try_next().await? {
         match done {
             Done::Object(read) => run.object(*read, &mut listing),
+            Done::Noted(expired) => run.noted(expired),
             Done::End(index) => run.end_batch(&links[index], &mut listing).await?,
             Done::Gone(problem) => run.gone(problem),
         }
@@ -67,18 +73,20 @@ pub(super) async fn run(
 fn read_ahead<'a>(
     destination: &'a Destination,
     links: &'a [Link],
+    expiries: &'a Expiries,
     with_receipts: bool,
 ) -> impl Stream<Item = Result<Done>> + 'a {
     let at_once = std::thread::available_parallelism().map_or(1, NonZero::get);
     stream::iter(0..links.len())
-        .then(move |index| load_steps(destination, links, index))
+        .then(move |index| load_steps(destination, links, expiries, index))
         .map_ok(|steps| stream::iter(steps.into_iter().map(Ok)))
         .try_flatten()
         .map(move |step: Result<Step>| async move {
             Ok(match step? {
-                Step::Object(object) => {
-                    Done::Object(Box::new(batch::read(destination, object, with_receipts).await?))
+                Step::Object(object, noted) => {
+                    Done::Object(Box::new(batch::read(destination, object, with_receipts, noted).await?))
                 }
+                Step::Noted(expired) => Done::Noted(expired),
                 Step::End(index) => Done::End(index),
                 Step::Gone(problem) => Done::Gone(problem),
             })
@@ -86,21 +94,34 @@ fn read_ahead<'a>(
         .buffered(at_once)
 }
 
-async fn load_steps(destination: &Destination, links: &[Link], index: usize) -> Result<Vec<Step>> {
+async fn load_steps(
+    destination: &Destination,
+    links: &[Link],
+    expiries: &Expiries,
+    index: usize,
+) -> Result<Vec<Step>> {
     let link = &links[index];
-    let mut steps = match load_objects(destination, link).await? {
-        Ok(objects) => objects.into_iter().map(Step::Object).collect(),
+    let mut steps: Vec<Step> = match load_manifest(destination, link).await? {
+        Ok(manifest) => {
+            let mut expired = expiries.of(destination, link, &manifest).await?;
+            let mut noted = std::mem::take(&mut expired.objects);
+            let objects = manifest.objects.into_iter().map(|object| {
+                let noted = noted.remove(&object.key);
+                Step::Object(object, noted)
+            });
+            std::iter::once(Step::Noted(expired)).chain(objects).collect()
+        }
         Err(problem) => vec![Step::Gone(problem)],
     };
     steps.push(Step::End(index));
     Ok(steps)
 }
 
-/// The objects of a manifest that was verified before; the same bytes are the same manifest.
-pub(super) async fn load_objects(
+/// A manifest that was verified before; the same bytes are the same manifest.
+pub(super) async fn load_manifest(
     destination: &Destination,
     link: &Link,
-) -> Result<Result<Vec<ManifestObject>, Problem>> {
+) -> Result<Result<Manifest, Problem>> {
     let bytes = destination.read_at_most(&link.key, MANIFEST_BYTES_MAX).await?;
     let text = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     if Digest::of(&bytes) != link.sha256 {
@@ -109,7 +130,7 @@ pub(super) async fn load_objects(
     }
     let manifest: Manifest =
         serde_json::from_slice(text).map_err(|error| Error::Internal(format!("{}: {error}", link.key)))?;
-    Ok(Ok(manifest.objects))
+    Ok(Ok(manifest))
 }
 
 /// A verification under way.
@@ -163,11 +184,21 @@ impl<'a> Run<'a> {
     }
 
     fn object(&mut self, read: ObjectRead, listing: &mut Listing) {
-        let ObjectRead { object, content, sidecar } = read;
+        let ObjectRead { object, content, sidecar, expired } = read;
         let stored = listing.take(&object.key);
         let checksum = listing.take(&sidecar_key(&object.key));
-        self.states.add(&object, stored.as_ref(), checksum.as_ref());
-        self.count(&object, content, sidecar);
+        match content {
+            Ok(content) if expired => {
+                self.report.problems.extend(sidecar);
+                self.expired(&object);
+                self.entries.add(&object, content);
+                self.progress.object(object.bytes, object.entries);
+            }
+            content => {
+                self.states.add(&object, stored.as_ref(), checksum.as_ref());
+                self.count(&object, content, sidecar);
+            }
+        }
     }
 
     /// What reading an object gave.
@@ -198,6 +229,16 @@ impl<'a> Run<'a> {
     /// Drops the entries of objects that were read for their bytes alone.
     pub(super) fn forget_entries(&mut self) {
         self.entries = Entries::default();
+    }
+
+    fn noted(&mut self, expired: Expired) {
+        self.report.problems.extend(expired.problems);
+        self.report.expiry_notes.extend(expired.notes);
+    }
+
+    pub(super) fn expired(&mut self, object: &ManifestObject) {
+        self.report.expired += object.entries;
+        self.report.expired_objects.push(object.key.clone());
     }
 
     pub(super) fn gone(&mut self, problem: Problem) {

@@ -101,6 +101,7 @@ impl Engine {
         }
         let rows = ledger.batch_rows().await?;
         self.finish_earlier(&rows, actor, progress, report).await?;
+        self.release_restored(actor, progress, report).await?;
         let rows = ledger.batch_rows().await?;
         self.clear_staging(&rows)?;
         let range = self.select(run, &rows, report).await?;

@@ -153,7 +153,7 @@ impl Engine {
         let lease = held.as_ref().ok_or_else(no_run)?;
         self.ledger().refuse_when_frozen().await?;
         let (_, holding) = self.held_lease(lease).await?;
-        let change = Change { rows, prune, expected: vec![not_frozen(), holding] };
+        let change = Change { rows, prune, expected: vec![not_frozen(), holding], ..Change::default() };
         match self.change_if_expected(action, actor, target, details, change).await {
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.ledger().refuse_when_frozen().await?;

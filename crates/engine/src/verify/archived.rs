@@ -95,11 +95,13 @@ impl Run<'_> {
         let in_the_making = rows.batches.iter().find(|row| row.done_at().is_none());
         let checkpoint_in_the_making = in_the_making.map(|row| checkpoint_key(row.plan.size()));
         if report.problems.is_empty() {
-            self.report.archive_states.insert(destination.name().to_owned(), report.states);
+            self.report.archive_states.insert(destination.name().to_owned(), report.states.clone());
         }
         // Where something is wrong, fewer entries are proven: that says no more than what is wrong.
         let damaged = report.problems.iter().any(|problem| problem.reason != Reason::LogTruncated);
         self.archive_damaged |= damaged;
+        self.report.expired += report.expired;
+        self.check_expiries(destination, rows, &report);
         for problem in report.problems {
             let expected_more = damaged && problem.key.is_none();
             let in_the_making = problem.key.is_some() && problem.key == checkpoint_in_the_making;

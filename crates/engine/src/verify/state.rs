@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::identity::{IDENTITY_KEY, Identity};
 use crate::ledger::all_rows;
 use crate::pruning::PrunedRow;
+use crate::restoring::RestoredRow;
 use crate::seq_set::SeqSet;
 
 /// The store's small rows, read once.
@@ -27,8 +28,32 @@ pub(super) struct Rows {
     pub(super) pruned: SeqSet,
     /// What was pruned, with its receipt, since the rows were read.
     pub(super) pruned_since: SeqSet,
+    /// What of the pruned is hot again.
+    pub(super) restored: SeqSet,
+    /// What was restored since the rows were read.
+    pub(super) restored_since: SeqSet,
+    /// What was restored and has been pruned again since the rows were read.
+    pub(super) released_since: SeqSet,
     /// Where the entries end: less than the head's size where that is beyond anything that is there.
     pub(super) entries_end: u64,
+}
+
+impl Rows {
+    /// Whether the rows say that an entry is hot.
+    pub(super) fn is_hot(&self, seq: u64) -> bool {
+        !self.pruned.contains(seq) || self.restored.contains(seq)
+    }
+
+    /// Whether it may be hot by what was written since, too.
+    pub(super) fn may_be_hot(&self, seq: u64) -> bool {
+        self.is_hot(seq) || self.restored_since.contains(seq)
+    }
+
+    /// Whether a receipt says why it is not hot.
+    pub(super) fn may_be_gone(&self, seq: u64) -> bool {
+        let pruned = self.pruned.contains(seq) || self.pruned_since.contains(seq);
+        pruned && (!self.restored.contains(seq) || self.released_since.contains(seq))
+    }
 }
 
 /// What the ledger's own entries say about control rows: for each row the newest statement.
@@ -92,8 +117,9 @@ impl Run<'_> {
         Ok(control)
     }
 
-    /// What is pruned by now: an entry may have gone, with its receipt, since the rows were read.
-    pub(super) async fn refresh_pruned(&self, rows: &mut Rows) -> Result<()> {
+    /// What is pruned and restored by now: an entry may have gone or come back, with its receipt, since the rows were
+    /// read.
+    pub(super) async fn refresh_hot(&self, rows: &mut Rows) -> Result<()> {
         let known = rows.control.get(&Table::Pruned).map_or(&[][..], Vec::as_slice);
         for row in all_rows(self.store(), Table::Pruned, "").await? {
             let at = known.binary_search_by(|other| other.key.cmp(&row.key));
@@ -101,9 +127,17 @@ impl Run<'_> {
                 continue;
             }
             if let Ok(receipt) = serde_json::from_str::<PrunedRow>(&row.body) {
-                insert_ranges(&mut rows.pruned_since, &receipt, rows.head.size);
+                insert_ranges(&mut rows.pruned_since, &receipt.ranges, rows.head.size);
             }
         }
+        let mut restored = SeqSet::default();
+        for row in all_rows(self.store(), Table::Restored, "").await? {
+            if let Ok(row) = serde_json::from_str::<RestoredRow>(&row.body) {
+                insert_ranges(&mut restored, &row.ranges, rows.head.size);
+            }
+        }
+        rows.released_since = rows.restored.without(&restored);
+        rows.restored_since = restored.without(&rows.restored);
         Ok(())
     }
 
@@ -127,8 +161,15 @@ impl Run<'_> {
         let mut pruned = SeqSet::default();
         for row in control.get(&Table::Pruned).into_iter().flatten() {
             match serde_json::from_str::<PrunedRow>(&row.body) {
-                Ok(receipt) => insert_ranges(&mut pruned, &receipt, head.size),
+                Ok(receipt) => insert_ranges(&mut pruned, &receipt.ranges, head.size),
                 Err(error) => self.unreadable(Table::Pruned, row, &error),
+            }
+        }
+        let mut restored = SeqSet::default();
+        for row in control.get(&Table::Restored).into_iter().flatten() {
+            match serde_json::from_str::<RestoredRow>(&row.body) {
+                Ok(found) => insert_ranges(&mut restored, &found.ranges, head.size),
+                Err(error) => self.unreadable(Table::Restored, row, &error),
             }
         }
         if head.hold_version != 0 {
@@ -140,16 +181,18 @@ impl Run<'_> {
             );
         }
         let entries_end = head.size;
-        let (last_checkpoint, pruned_since) = (None, SeqSet::default());
         Rows {
             head,
             head_range,
             checkpoint,
-            last_checkpoint,
+            last_checkpoint: None,
             control,
             batches,
             pruned,
-            pruned_since,
+            pruned_since: SeqSet::default(),
+            restored,
+            restored_since: SeqSet::default(),
+            released_since: SeqSet::default(),
             entries_end,
         }
     }
@@ -235,7 +278,7 @@ impl Run<'_> {
 }
 
 /// Ranges that name no entry of the ledger are left out: the row is found to be attested by nothing.
-fn insert_ranges(pruned: &mut SeqSet, receipt: &PrunedRow, size: u64) {
-    let ranges = receipt.ranges.iter().filter(|[first, last]| first <= last && *last < size);
-    ranges.for_each(|[first, last]| pruned.insert(*first..last + 1));
+fn insert_ranges(seqs: &mut SeqSet, ranges: &[[u64; 2]], size: u64) {
+    let ranges = ranges.iter().filter(|[first, last]| first <= last && *last < size);
+    ranges.for_each(|[first, last]| seqs.insert(*first..last + 1));
 }

@@ -320,14 +320,14 @@ impl Run<'_> {
         if !pruned && hot.len() as u64 == seqs.end - seqs.start {
             return Ok(());
         }
-        let accounted = |rows: &Rows, seq: u64| rows.pruned.contains(seq) || rows.pruned_since.contains(seq);
-        if seqs.clone().any(|seq| !hot.contains_key(&seq) && !accounted(rows, seq)) {
-            self.refresh_pruned(rows).await?;
+        let odd = |rows: &Rows, seq: u64| hot.contains_key(&seq) != rows.is_hot(seq);
+        if seqs.clone().any(|seq| odd(rows, seq)) {
+            self.refresh_hot(rows).await?;
         }
         for seq in seqs.clone() {
             match hot.contains_key(&seq) {
-                true if rows.pruned.contains(seq) => walk.unexpected.insert(seq..seq + 1),
-                false if !accounted(rows, seq) => walk.missing.insert(seq..seq + 1),
+                true if !rows.may_be_hot(seq) => walk.unexpected.insert(seq..seq + 1),
+                false if !rows.may_be_gone(seq) => walk.missing.insert(seq..seq + 1),
                 _ => {}
             }
         }

@@ -9,6 +9,7 @@ mod malformed;
 mod metrics;
 mod operations;
 mod readiness;
+mod restoring;
 mod retention;
 mod search;
 mod tls;

@@ -7,8 +7,8 @@ use super::read;
 use crate::check;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::{
-    Checkpoint, Commit, Expected, Key, PostingBlock, Prune, Row, RowChange, Segment, SegmentState, Table,
-    Tile,
+    Checkpoint, Commit, Entry, Expected, Key, PostingBlock, Prune, Restore, Row, RowChange, Segment,
+    SegmentState, Table, Tile,
 };
 
 /// Room for 256 fields of 65,536 blocks in a segment's range of posting ids.
@@ -31,6 +31,9 @@ pub(super) fn commit(connection: &mut Connection, commit: &Commit) -> Result<()>
                     transaction.prepare_cached(&sql)?.execute([key])?;
                 }
             }
+        }
+        if let Some(restore) = &commit.restore {
+            put_back(transaction, restore)?;
         }
         if let Some(prune) = &commit.prune {
             guarded(transaction, |transaction| delete_pruned(transaction, prune))?;
@@ -95,6 +98,26 @@ fn insert_entries(transaction: &Transaction<'_>, commit: &Commit) -> std::result
             }
             Err(error) => return Err(error.into()),
         }
+    }
+    Ok(())
+}
+
+/// A plain INSERT, which refuses to replace what is there.
+fn put_back(transaction: &Transaction<'_>, restore: &Restore) -> std::result::Result<(), Failure> {
+    let mut insert = transaction.prepare_cached("INSERT INTO entry (seq, line) VALUES (?1, ?2)")?;
+    for Entry { seq, line } in &restore.entries {
+        let line = std::str::from_utf8(line)
+            .map_err(|error| Error::with_source(ErrorKind::Invalid, "a line is not UTF-8", error))?;
+        match insert.execute(params![seq.cast_signed(), line]) {
+            Ok(_) => {}
+            Err(error) if is_constraint(&error) => return Err(check::hot_already(*seq).into()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if let Some((segment, postings)) = &restore.index {
+        delete_segment(transaction, segment.number)?;
+        insert_postings(transaction, postings)?;
+        insert_segment(transaction, segment)?;
     }
     Ok(())
 }
@@ -176,56 +199,60 @@ pub(super) fn delete_keys(connection: &mut Connection, keys: &[Key]) -> Result<(
 
 /// Takes a segment's row and index blocks away, so that it can be sealed.
 pub(super) fn unseal(connection: &mut Connection, segment: u64) -> Result<()> {
-    in_transaction(connection, |transaction| {
-        transaction
-            .prepare_cached("DELETE FROM segment WHERE number = ?1")?
-            .execute([segment.cast_signed()])?;
-        Ok(delete_postings(transaction, segment)?)
-    })
+    in_transaction(connection, |transaction| Ok(delete_segment(transaction, segment)?))
+}
+
+fn delete_segment(transaction: &Transaction<'_>, segment: u64) -> rusqlite::Result<()> {
+    transaction.prepare_cached("DELETE FROM segment WHERE number = ?1")?.execute([segment.cast_signed()])?;
+    delete_postings(transaction, segment)
 }
 
 pub(super) fn put_postings(connection: &mut Connection, postings: &[PostingBlock]) -> Result<()> {
-    in_transaction(connection, |transaction| {
-        let mut insert = transaction.prepare_cached(
-            "INSERT INTO posting (id, segment, field, block, first_term, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        for posting in postings {
-            let id = posting.segment * POSTING_IDS_PER_SEGMENT
-                + u64::from(posting.field) * POSTING_IDS_PER_FIELD
-                + u64::from(posting.block);
-            insert.execute(params![
-                id as i64,
-                posting.segment as i64,
-                posting.field,
-                posting.block,
-                posting.first_term as i64,
-                posting.body
-            ])?;
-        }
-        Ok(())
-    })
+    in_transaction(connection, |transaction| Ok(insert_postings(transaction, postings)?))
+}
+
+fn insert_postings(transaction: &Transaction<'_>, postings: &[PostingBlock]) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO posting (id, segment, field, block, first_term, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for posting in postings {
+        let id = posting.segment * POSTING_IDS_PER_SEGMENT
+            + u64::from(posting.field) * POSTING_IDS_PER_FIELD
+            + u64::from(posting.block);
+        insert.execute(params![
+            id as i64,
+            posting.segment as i64,
+            posting.field,
+            posting.block,
+            posting.first_term as i64,
+            posting.body
+        ])?;
+    }
+    Ok(())
 }
 
 pub(super) fn put_segment(connection: &mut Connection, segment: &Segment) -> Result<()> {
-    in_transaction(connection, |transaction| {
-        let state = match segment.state {
-            SegmentState::Sealed => "sealed",
-            SegmentState::Dropped => "dropped",
-        };
-        transaction.prepare_cached("INSERT INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(
-            params![
-                segment.number as i64,
-                segment.entries as i64,
-                segment.first_recorded_at,
-                segment.last_recorded_at,
-                segment.min_occurred_at,
-                segment.max_occurred_at,
-                segment.root,
-                state
-            ],
-        )?;
-        Ok(())
-    })
+    in_transaction(connection, |transaction| Ok(insert_segment(transaction, segment)?))
+}
+
+fn insert_segment(transaction: &Transaction<'_>, segment: &Segment) -> rusqlite::Result<()> {
+    let state = match segment.state {
+        SegmentState::Sealed => "sealed",
+        SegmentState::Dropped => "dropped",
+    };
+    transaction.prepare_cached("INSERT INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(
+        params![
+            segment.number as i64,
+            segment.entries as i64,
+            segment.first_recorded_at,
+            segment.last_recorded_at,
+            segment.min_occurred_at,
+            segment.max_occurred_at,
+            segment.root,
+            state
+        ],
+    )?;
+    Ok(())
 }
 
 pub(super) fn publish(connection: &mut Connection, tiles: &[Tile], checkpoint: &Checkpoint) -> Result<()> {

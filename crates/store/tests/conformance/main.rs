@@ -10,6 +10,7 @@ mod keys;
 mod model;
 mod postings;
 mod prune;
+mod restore;
 mod samples;
 mod segments;
 mod tiles;
@@ -113,6 +114,16 @@ macro_rules! suite {
                 seqs_are_not_used_again_after_pruning_the_end,
                 dropping_an_unknown_segment_is_no_error,
                 pruning_sees_the_entries_of_its_own_commit,
+            }
+            restore {
+                restored_entries_are_back_as_they_were_and_the_head_stays,
+                an_entry_that_is_hot_is_never_replaced,
+                what_no_earlier_commit_had_is_not_restored,
+                restoring_twice_or_out_of_order_in_one_commit_is_refused,
+                a_commit_does_not_restore_and_prune,
+                a_restored_segment_has_the_index_that_came_with_it,
+                restored_entries_are_pruned_like_others,
+                a_bad_index_refuses_and_leaves_nothing,
             }
             tiles {
                 tiles_are_answered_in_the_order_asked,

@@ -6,14 +6,14 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 use store::{
-    Checkpoint, Commit, ErrorKind, Expected, ExpectedRow, Head, KeyRow, MemoryStore, Prune, RowChange,
-    SeqRange, Store, Table, Tile,
+    Checkpoint, Commit, Entry, ErrorKind, Expected, ExpectedRow, Head, KeyRow, MemoryStore, Prune, Restore,
+    RowChange, SeqRange, Store, Table, Tile,
 };
 use tokio::runtime::{Builder, Runtime};
 
 use crate::backends::Backend;
 use crate::contents::{Contents, scan};
-use crate::samples::{block, commit_after, key, key_row, row, segment};
+use crate::samples::{block, commit_after, key, key_row, line, row, segment};
 
 /// How many cases a property tries; failures are printed, not kept in a file.
 pub(crate) fn config(cases: u32) -> Config {
@@ -39,6 +39,10 @@ enum Call {
         ranges: Vec<(u64, u64)>,
         segments: Vec<u64>,
         stale: bool,
+    },
+    Restore {
+        seqs: Vec<u64>,
+        index: Option<(u64, u64)>,
     },
     Seal {
         number: u64,
@@ -83,6 +87,8 @@ fn call() -> impl Strategy<Value = Call> {
         6 => commit.prop_map(|(lines, behind, keys, rows, expected, holds)| Call::Commit { lines, behind, keys, rows, expected, holds }),
         3 => (vec(range, 0..4), vec(0..4_u64, 0..2), prop::bool::weighted(0.2))
             .prop_map(|(ranges, segments, stale)| Call::Prune { ranges, segments, stale }),
+        3 => (vec(0..60_u64, 0..6), option::of((0..4_u64, 0..9_u64)))
+            .prop_map(|(seqs, index)| Call::Restore { seqs, index }),
         2 => (0..4_u64, vec((0..3_u8, 0..9_u64), 0..8))
             .prop_map(|(number, first_terms)| Call::Seal { number, first_terms }),
         1 => vec(0..60_u64, 0..8).prop_map(Call::DeleteKeys),
@@ -128,6 +134,14 @@ async fn make(store: &dyn Store, head: &Head, call: &Call) -> Result<(), ErrorKi
                 ranges.into_iter().map(|(start, length)| start..start + length).collect();
             let hold_version = head.hold_version + u64::from(stale);
             commit.prune = Some(Prune { ranges, hold_version, segments });
+            store.commit(commit).await
+        }
+        Call::Restore { mut seqs, index } => {
+            let mut commit = commit(head, 1, false);
+            seqs.sort_unstable();
+            let index = index.map(|(number, term)| (segment(number), vec![block(number, 1, 0, term)]));
+            let entries = seqs.into_iter().map(|seq| Entry { seq, line: line(seq) }).collect();
+            commit.restore = Some(Restore { entries, index });
             store.commit(commit).await
         }
         Call::Seal { number, mut first_terms } => {

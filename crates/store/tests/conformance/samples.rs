@@ -19,6 +19,7 @@ pub(crate) fn commit_after(size: u64, count: u64) -> Commit {
         head: Head { size: end, range: end.to_be_bytes().to_vec(), recorded_at: end as i64, hold_version: 0 },
         rows: Vec::new(),
         prune: None,
+        restore: None,
     }
 }
 

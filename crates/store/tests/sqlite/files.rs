@@ -86,6 +86,7 @@ pub(crate) fn commit_after(size: u64, count: u64) -> Commit {
         head: Head { size: end, range: vec![7; 40], recorded_at: 0, hold_version: 0 },
         rows: vec![RowChange::Put(Table::Batch, Row { key: format!("{size:020}"), body: "{}".into() })],
         prune: None,
+        restore: None,
     }
 }
 

@@ -39,9 +39,9 @@ impl SearchTier {
     }
 }
 
-/// Options of `search`: all filters must match.
+/// What entries are asked for: all filters must match.
 #[derive(Debug, Args)]
-pub(crate) struct SearchArguments {
+pub(crate) struct FilterArguments {
     /// Entries of this tenant
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
@@ -99,6 +99,13 @@ pub(crate) struct SearchArguments {
     /// A text anywhere in the entry, upper or lower case
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
+}
+
+/// Options of `search`.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArguments {
+    #[command(flatten)]
+    filter: FilterArguments,
     /// Which end of the ledger comes first
     #[arg(long, value_enum, hide_possible_values = true, value_name = "asc|desc", default_value = "desc")]
     order: SearchOrder,
@@ -113,7 +120,7 @@ pub(crate) struct SearchArguments {
     cursor: Option<String>,
 }
 
-impl SearchArguments {
+impl FilterArguments {
     /// The filters that were given, under the names that the filter knows.
     pub(crate) fn filter_pairs(&self) -> Vec<(&'static str, &str)> {
         let all = [
@@ -138,6 +145,13 @@ impl SearchArguments {
             ("text", &self.text),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect()
+    }
+}
+
+impl SearchArguments {
+    /// The filters that were given, under the names that the filter knows.
+    pub(crate) fn filter_pairs(&self) -> Vec<(&'static str, &str)> {
+        self.filter.filter_pairs()
     }
 
     /// Order, limit, tier and cursor, under the names that the page knows.

@@ -39,7 +39,7 @@ pub(super) async fn run(global: &Global, arguments: &SearchArguments) -> Result<
 }
 
 /// The filter's names as the flags they came from.
-fn refused(violations: &[Violation]) -> Failure {
+pub(super) fn refused(violations: &[Violation]) -> Failure {
     let flag = |violation: &Violation| {
         let name = violation.member.replace('_', "-");
         format!("--{name}: {}", violation.message)

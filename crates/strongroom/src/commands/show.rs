@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use engine::ShownEntry;
+use engine::{ExpiredEntry, ShownEntry};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -19,6 +19,8 @@ struct Shown<'a> {
     tiers: &'a [&'static str],
     batch: Option<&'a str>,
     object: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired: Option<&'a ExpiredEntry>,
 }
 
 /// Prints one entry, whether a checkpoint covers it, and where it lives.
@@ -55,6 +57,7 @@ fn as_json(shown: &ShownEntry) -> Result<Shown<'_>, Failure> {
         tiers: &shown.tiers,
         batch: shown.batch.as_deref(),
         object: shown.object.as_deref(),
+        expired: shown.expired.as_ref(),
     })
 }
 
@@ -75,7 +78,10 @@ fn as_text(shown: &ShownEntry) -> String {
             let _ = writeln!(text, "{name:<9}{place}");
         }
     }
-    if shown.line.is_empty() {
+    if let Some(expired) = &shown.expired {
+        let _ = writeln!(text, "expired  {}, with the object {}", expired.expired_at, expired.object);
+        let _ = writeln!(text, "note     {}", expired.note);
+    } else if shown.line.is_empty() {
         text.push_str(
             "\nThe entry was discarded: its destination was null:, and its hash is all that is left.\n",
         );

@@ -132,6 +132,10 @@ fn text(report: &ArchiveReport) -> String {
         let unread = counted(report.unread, "entry is", "entries are");
         let _ = writeln!(text, "not checked: {unread} encrypted; give --identity FILE to read them");
     }
+    if report.expired > 0 {
+        let _ =
+            writeln!(text, "{} expired, proven by signed notes", counted(report.expired, "entry", "entries"));
+    }
     if let Some(size) = report.checkpoint_size {
         let _ = writeln!(text, "checkpoint of size {}, {} covered", grouped(size), grouped(report.covered));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::workplace::{Ran, program};
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["demo"],
     &["init"],
@@ -19,6 +19,8 @@ const COMMANDS: [&[&str]; 26] = [
     &["archive", "run"],
     &["archive", "list"],
     &["archive", "show"],
+    &["archive", "restore"],
+    &["expire"],
     &["retention"],
     &["retention", "status"],
     &["retention", "freeze"],

@@ -12,6 +12,7 @@ mod init;
 mod kill9;
 mod lock;
 mod receipts;
+mod restoring;
 mod retention;
 mod round_trip;
 mod running;
