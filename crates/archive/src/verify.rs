@@ -50,5 +50,6 @@ pub async fn verify(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<ArchiveReport> {
-    run::run(destination, keys, options, progress).await
+    // Boxed: its steps are too large to be part of every future that awaits one.
+    Box::pin(run::run(destination, keys, options, progress)).await
 }

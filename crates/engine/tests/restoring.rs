@@ -258,8 +258,9 @@ async fn commit(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f1_restored_rows_without_copies_and_copies_without_rows_are_found() {
-    let without_copies =
-        findings(async |store: &dyn Store| commit(store, vec![], vec![10..12], vec![]).await);
+    let without_copies = findings(async |store: &dyn Store| {
+        commit(store, vec![], std::iter::once(10..12).collect(), vec![]).await
+    });
     assert_eq!(without_copies.await, [("entry-missing".to_owned(), Some(10))]);
 
     let without_rows = findings(async |store: &dyn Store| {
@@ -277,7 +278,7 @@ async fn f1_altered_copies_and_forged_rows_are_found() {
     let altered = findings(async |store: &dyn Store| {
         let line = store.entries_at(vec![10]).await.unwrap().remove(0).line;
         let line = String::from_utf8(line).unwrap().replace("ann", "bob");
-        commit(store, vec![], vec![10..11], vec![]).await;
+        commit(store, vec![], std::iter::once(10..11).collect(), vec![]).await;
         commit(store, vec![], vec![], vec![(10, &line)]).await;
     });
     assert_eq!(altered.await, [("entry-changed".to_owned(), Some(10))]);

@@ -16,7 +16,7 @@ fn restore_after(size: u64, seqs: &[u64], index: Option<(Segment, Vec<PostingBlo
 /// Ten entries, of which 2 to 7 were pruned.
 async fn pruned(store: &dyn Store) {
     fill(store, 10).await;
-    store.commit(prune_after(10, vec![2..8], vec![])).await.unwrap();
+    store.commit(prune_after(10, std::iter::once(2..8).collect(), vec![])).await.unwrap();
 }
 
 pub(crate) async fn restored_entries_are_back_as_they_were_and_the_head_stays(store: &dyn Store) {
@@ -52,7 +52,10 @@ pub(crate) async fn restoring_twice_or_out_of_order_in_one_commit_is_refused(sto
 
 pub(crate) async fn a_commit_does_not_restore_and_prune(store: &dyn Store) {
     pruned(store).await;
-    let both = Commit { prune: prune_after(10, vec![8..9], vec![]).prune, ..restore_after(10, &[3], None) };
+    let both = Commit {
+        prune: prune_after(10, std::iter::once(8..9).collect(), vec![]).prune,
+        ..restore_after(10, &[3], None)
+    };
     refused(store.commit(both).await, ErrorKind::Invalid);
     assert_eq!(hot(store).await, [0, 1, 8, 9]);
 }
@@ -62,7 +65,7 @@ pub(crate) async fn a_restored_segment_has_the_index_that_came_with_it(store: &d
     for number in 0..2 {
         store.seal(segment(number), vec![block(number, 0, 0, 1)]).await.unwrap();
     }
-    store.commit(prune_after(4, vec![0..3], vec![0])).await.unwrap();
+    store.commit(prune_after(4, std::iter::once(0..3).collect(), vec![0])).await.unwrap();
     let blocks = vec![block(0, 0, 0, 5), block(0, 3, 0, 6)];
     let again = Segment { min_occurred_at: -9, ..segment(0) };
     store.commit(restore_after(4, &[1], Some((again.clone(), blocks.clone())))).await.unwrap();
@@ -73,9 +76,9 @@ pub(crate) async fn a_restored_segment_has_the_index_that_came_with_it(store: &d
 
 pub(crate) async fn restored_entries_are_pruned_like_others(store: &dyn Store) {
     fill(store, 4).await;
-    store.commit(prune_after(4, vec![0..4], vec![])).await.unwrap();
+    store.commit(prune_after(4, std::iter::once(0..4).collect(), vec![])).await.unwrap();
     store.commit(restore_after(4, &[1, 2], Some((segment(0), vec![block(0, 0, 0, 5)])))).await.unwrap();
-    store.commit(prune_after(5, vec![1..3], vec![0])).await.unwrap();
+    store.commit(prune_after(5, std::iter::once(1..3).collect(), vec![0])).await.unwrap();
     assert_eq!(hot(store).await, [4]);
     assert_eq!(store.segments().await.unwrap()[0].state, SegmentState::Dropped);
     assert_eq!(store.posting_blocks(0).await.unwrap(), []);
