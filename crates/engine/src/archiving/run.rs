@@ -36,8 +36,12 @@ impl Engine {
         report.ok = outcome.is_ok();
         report.duration_ms = started.elapsed().as_millis() as u64;
         log_outcome(&outcome, &report);
-        // Nothing ran where another run is under way.
-        let ran = !matches!(&outcome, Err(error) if error.kind() == ErrorKind::Conflict && !report.began());
+        // Nothing ran where another run is under way, and where somebody asked for what cannot be.
+        let ran = match outcome.as_ref().map_err(Error::kind) {
+            Err(ErrorKind::Conflict) => report.began(),
+            Err(ErrorKind::Invalid) => report.began() || !run.forced,
+            _ => true,
+        };
         if !run.dry_run && ran {
             self.ledger().inner.gauges.archive_ran(&outcome, &report);
             self.note_run(started_at, run.forced.then_some(actor), &outcome, &report).await;

@@ -89,7 +89,7 @@ impl Scene {
             batches.iter().map(|batch| (batch.first_seq, batch.last_seq, batch.state)).collect();
         assert_eq!(ranges, [(0, ENTRIES - 1, "pruned")], "{what}");
         let key = batches[0].manifest_key.as_ref().unwrap();
-        assert_eq!(self.manifests().await, [key.clone()], "{what}");
+        assert_eq!(self.manifests().await, std::slice::from_ref(key), "{what}");
         assert_eq!(self.hot().await, BTreeMap::new(), "{what}");
         for (seq, line) in lines.iter().step_by(7) {
             let shown = engine.ledger().show(*seq).await.unwrap().unwrap();
