@@ -195,11 +195,11 @@ async fn the_independent_verifier_takes_a_note_for_what_is_gone_and_for_nothing_
     let (note_path, object) = (directory.path().join(note.key()), note.objects[0].key.clone());
     std::fs::create_dir_all(note_path.parent().unwrap()).unwrap();
     std::fs::write(&note_path, note.sign(&signer()).unwrap()).unwrap();
-    assert!(python_verifier(directory.path()).status.success());
+    assert!(python_verifier(directory.path(), None).status.success());
     for key in [object.clone(), archive::sidecar_key(&object)] {
         std::fs::remove_file(directory.path().join(key)).unwrap();
     }
-    let output = python_verifier(directory.path());
+    let output = python_verifier(directory.path(), None);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let expected = format!("40 entries ({} expired): complete up to tree size 40", note.objects[0].entries);
     assert!(output.status.success() && said.contains(&expected), "{output:?}");

@@ -14,6 +14,7 @@ pub use tier::Tier;
 use crate::cursor::{Page, Position, decode, encode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
+use crate::seq_set::SeqSet;
 use cold::ColdFigures;
 use tier::{Side, piece_ahead};
 
@@ -201,9 +202,11 @@ impl Search<'_> {
             Order::Ascending => [range[0], range[1].min(bound.saturating_sub(1))],
             Order::Descending => [range[0].max(bound), range[1]],
         };
-        let mut unavailable: Vec<_> =
-            self.unavailable.iter().map(seen).filter(|[first, last]| first <= last).collect();
-        unavailable.sort_unstable();
+        let mut gone = SeqSet::default();
+        for [first, last] in self.unavailable.iter().map(seen).filter(|[first, last]| first <= last) {
+            gone.insert(first..last.saturating_add(1));
+        }
+        let unavailable = gone.ranges().map(|range| [range.start, range.end - 1]).collect();
         SearchPage {
             entries: self.found.into_iter().map(|entry| entry.line).collect(),
             next_cursor,

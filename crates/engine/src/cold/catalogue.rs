@@ -35,7 +35,7 @@ impl ColdBatch {
     }
 
     /// The seqs of `part` that nobody can read any more, though their proofs are kept: of a batch that lists no object,
-    /// because its destination discards what it is given, all. Whoever destroys single objects adds them here.
+    /// because it was discarded, all.
     pub(crate) fn unavailable(&self, part: &Range<u64>) -> Option<[u64; 2]> {
         (self.objects == 0 && !part.is_empty()).then(|| [part.start, part.end - 1])
     }
@@ -112,13 +112,17 @@ impl Ledger {
             for row in rows {
                 let batch: BatchRow =
                     serde_json::from_str(&row.body).map_err(|error| corrupt_row("batch", &row.key, error))?;
-                let Some(completed) = &batch.completed else { break };
+                let objects = match &batch.completed {
+                    Some(completed) => completed.objects,
+                    None if batch.is_discarded() => 0,
+                    None => break,
+                };
                 learned.push(ColdBatch {
                     id: batch.plan.id.to_string(),
                     first_seq: batch.plan.first_seq,
                     last_seq: batch.plan.last_seq,
                     row_key: row.key,
-                    objects: completed.objects,
+                    objects,
                 });
             }
             let stopped = ended || learned.len() < ROWS_AT_ONCE;

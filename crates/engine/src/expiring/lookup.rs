@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use archive::{EXPIRY_NOTE_BYTES_MAX, ExpiryNote};
 use event::Timestamp;
 
-use super::row::{ExpiredRow, expired_rows};
+use super::row::{ExpiredRow, expired_rows, expired_rows_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::Ledger;
 use crate::seq_set::SeqSet;
@@ -25,6 +25,12 @@ impl Ledger {
     /// Keys of the objects of a batch that are gone or about to go.
     pub(crate) async fn expired_objects_of(&self, batch: &str) -> Result<BTreeSet<String>> {
         let rows = self.expiries_of(batch).await?;
+        Ok(rows.into_iter().flat_map(|row| row.objects).collect())
+    }
+
+    /// The same for the batch that begins with this entry.
+    pub(crate) async fn expired_objects_at(&self, first_seq: u64) -> Result<BTreeSet<String>> {
+        let rows = expired_rows_at(self.store(), first_seq).await?;
         Ok(rows.into_iter().flat_map(|row| row.objects).collect())
     }
 

@@ -43,7 +43,16 @@ impl ExpiredRow {
 
 /// Every expiry, by batch and note.
 pub(crate) async fn expired_rows(store: &dyn Store) -> Result<Vec<ExpiredRow>> {
+    rows_with(store, "").await
+}
+
+/// The expiries of the batch that begins with this entry, by note.
+pub(crate) async fn expired_rows_at(store: &dyn Store, first_seq: u64) -> Result<Vec<ExpiredRow>> {
+    rows_with(store, &format!("{first_seq:020}|")).await
+}
+
+async fn rows_with(store: &dyn Store, prefix: &str) -> Result<Vec<ExpiredRow>> {
     let parse =
         |row: Row| serde_json::from_str(&row.body).map_err(|error| corrupt_row("expired", &row.key, error));
-    all_rows(store, Table::Expired, "").await?.into_iter().map(parse).collect()
+    all_rows(store, Table::Expired, prefix).await?.into_iter().map(parse).collect()
 }

@@ -84,6 +84,10 @@ impl Search<'_> {
         self.figures.filter_bytes += chosen.filter_bytes;
         self.cold_bytes = self.cold_bytes.saturating_sub(chosen.filter_bytes);
         let mut members = chosen.members;
+        let expired = self.ledger.expired_objects_at(batch.first_seq).await?;
+        // What may have matched and is destroyed is named, not passed over.
+        let gone = members.extract_if(.., |member| expired.contains(&objects[member.object].key));
+        self.unavailable.extend(gone.map(|member| [member.first, member.last]));
         match self.order {
             Order::Ascending => members.sort_unstable_by_key(|member| member.first),
             Order::Descending => members.sort_unstable_by_key(|member| std::cmp::Reverse(member.last)),
