@@ -259,7 +259,7 @@ async fn commit(
 #[tokio::test(flavor = "multi_thread")]
 async fn f1_restored_rows_without_copies_and_copies_without_rows_are_found() {
     let without_copies = findings(async |store: &dyn Store| {
-        commit(store, vec![], std::iter::once(10..12).collect(), vec![]).await
+        commit(store, vec![], std::iter::once(10..12).collect(), vec![]).await;
     });
     assert_eq!(without_copies.await, [("entry-missing".to_owned(), Some(10))]);
 

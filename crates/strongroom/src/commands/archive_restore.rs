@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use engine::{RestoreReport, RestoreRun, RestoreTarget};
 use event::{Filter, HotDays};
 
@@ -52,20 +54,16 @@ fn wanted(arguments: &ArchiveRestoreArguments) -> Result<RestoreRun, Failure> {
 fn text(report: &RestoreReport) -> String {
     let mut text = format!("{} hot again", counted(report.restored, "entry is", "entries are"));
     if let Some(until) = report.until {
-        text += &format!(" until the first archive run after {until}");
+        let _ = write!(text, " until the first archive run after {until}");
     }
     text.push('\n');
     if report.extended > 0 {
-        text += &format!(
-            "{} already; they stay as long\n",
-            counted(report.extended, "entry was", "entries were")
-        );
+        let extended = counted(report.extended, "entry was", "entries were");
+        let _ = writeln!(text, "{extended} already; they stay as long");
     }
     if report.expired > 0 {
-        text += &format!(
-            "{} expired: the archive no longer has them\n",
-            counted(report.expired, "entry has", "entries have")
-        );
+        let expired = counted(report.expired, "entry has", "entries have");
+        let _ = writeln!(text, "{expired} expired: the archive no longer has them");
     }
     text
 }
