@@ -70,7 +70,7 @@ async fn hot(fixture: &Fixture) -> BTreeMap<u64, Vec<u8>> {
 
 async fn found(engine: &Engine, tenant: &str) -> Vec<u64> {
     let filter = Filter::from_pairs([("tenant", tenant)].into_iter()).unwrap();
-    let page = Page { order: engine::Order::Ascending, limit: 1_000, cursor: None };
+    let page = Page { order: engine::Order::Ascending, limit: 1_000, tier: engine::Tier::Hot, cursor: None };
     let page = engine.ledger().search(&filter, &page).await.unwrap();
     page.entries.iter().map(|line| event::EntryFields::parse(line).unwrap().seq).collect()
 }
@@ -311,7 +311,8 @@ async fn a_sealed_segment_is_found_again_by_its_index_in_part_and_whole() {
     archive(&engine).await;
     let of_actor = async |engine: &Engine| {
         let filter = Filter::from_pairs([("actor", "actor-7")].into_iter()).unwrap();
-        let page = Page { order: engine::Order::Ascending, limit: 1_000, cursor: None };
+        let page =
+            Page { order: engine::Order::Ascending, limit: 1_000, tier: engine::Tier::Hot, cursor: None };
         engine.ledger().search(&filter, &page).await.unwrap().entries.len()
     };
     assert_eq!(of_actor(&engine).await, 0);

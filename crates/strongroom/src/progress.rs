@@ -12,7 +12,7 @@ use crate::arguments::Global;
 /// Draws what the engine and the archive tell about their work.
 pub(crate) struct Bar {
     shown: bool,
-    bar: Mutex<Option<ProgressBar>>,
+    drawn: Mutex<Option<ProgressBar>>,
     bytes_read: Arc<AtomicU64>,
 }
 
@@ -20,7 +20,7 @@ impl Bar {
     /// A bar that draws only where someone looks.
     pub(crate) fn new(global: &Global) -> Self {
         let shown = !global.quiet && !global.json && stderr().is_terminal();
-        Self { shown, bar: Mutex::new(None), bytes_read: Arc::default() }
+        Self { shown, drawn: Mutex::new(None), bytes_read: Arc::default() }
     }
 
     fn begin(&self, what: &str, total: Option<u64>) {
@@ -72,7 +72,7 @@ impl Bar {
     }
 
     fn advance(&self, by: u64) {
-        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+        if let Some(bar) = self.drawn.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             bar.inc(by);
         }
     }
@@ -84,7 +84,7 @@ impl Bar {
     }
 
     fn replace(&self, bar: Option<ProgressBar>) -> Option<ProgressBar> {
-        std::mem::replace(&mut *self.bar.lock().unwrap_or_else(PoisonError::into_inner), bar)
+        std::mem::replace(&mut *self.drawn.lock().unwrap_or_else(PoisonError::into_inner), bar)
     }
 }
 

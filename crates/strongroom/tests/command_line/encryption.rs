@@ -12,8 +12,7 @@ fn encrypted(with_identity: bool) -> Workplace {
     let identity = place.write("identity", SECRET);
     fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).unwrap();
     let file = place.data().join("strongroom.toml");
-    let mut settings = fs::read_to_string(&file).unwrap();
-    settings.push_str(&format!("encrypt_to = [\"{RECIPIENT}\"]\n"));
+    let mut settings = fs::read_to_string(&file).unwrap() + "encrypt_to = [\"" + RECIPIENT + "\"]\n";
     if with_identity {
         settings.push_str("identity_file = \"identity\"\n");
     }
