@@ -39,7 +39,9 @@ impl Place {
             },
             ..DestinationOptions::new(&format!("{}/ledger", bucket.url()))
         };
-        let destinations = vec![Destination::open_with("far", &options).unwrap()];
+        // This server is known to let several creates of one key win, which a probe would refuse it for.
+        let far = Destination::open_with("far", &options).unwrap().accepting_unproven(true);
+        let destinations = vec![far];
         let parts = Parts { destinations, ..fixture.parts(fixture.store()) };
         let engine = Engine::create(parts, &Actor::system()).await.unwrap();
         for id in IDS {
@@ -80,7 +82,7 @@ impl Place {
     }
 
     /// Once the destination is good again, the run goes on where it was.
-    async fn is_archived_when_all_is_well(self) {
+    async fn succeeds_when_all_is_well(self) {
         let report = self.run().await.unwrap();
         assert_eq!(report.unverified, 0);
         assert_eq!(self.hot_ids().await, [""; 0]);
@@ -110,14 +112,14 @@ async fn d2_what_reads_back_otherwise_stays_hot() {
     place.stays_hot_under(objects(Action::FlipBit(40)), &["far", ".jsonl.gz", "hash"]).await;
     place.stays_hot_under(objects(Action::Truncate(30)), &["far", ".jsonl.gz"]).await;
     place.stays_hot_under(objects(Action::Tear(30)), &["far", ".jsonl.gz"]).await;
-    place.is_archived_when_all_is_well().await;
+    place.succeeds_when_all_is_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d2_what_was_confirmed_and_is_lost_stays_hot() {
     let place = Place::new().await;
     place.stays_hot_under(objects(Action::Answer(404)), &["far", ".jsonl.gz", "not there"]).await;
-    place.is_archived_when_all_is_well().await;
+    place.succeeds_when_all_is_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +130,7 @@ async fn d2_a_destination_that_refuses_fails_is_full_or_silent_leaves_all_hot() 
         place.stays_hot_under(rule, &["far", "cannot write", ".jsonl.gz", reason]).await;
     }
     place.stays_hot_under(Rule::new(Action::NeverAnswer).method("PUT"), &["far", "cannot write"]).await;
-    place.is_archived_when_all_is_well().await;
+    place.succeeds_when_all_is_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +138,7 @@ async fn d2_a_manifest_that_cannot_be_written_leaves_all_hot() {
     let place = Place::new().await;
     let manifest = Rule::new(Action::Answer(403)).method("PUT").path(".manifest");
     place.stays_hot_under(manifest, &["far", "cannot write batches/", "403"]).await;
-    place.is_archived_when_all_is_well().await;
+    place.succeeds_when_all_is_well().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,5 +148,5 @@ async fn every_reply_to_a_write_lost_still_ends_in_an_archive() {
     let report = place.run().await.unwrap();
     assert_eq!((report.unverified, report.verified), (0, report.archived));
     place.proxy.clear();
-    place.is_archived_when_all_is_well().await;
+    place.succeeds_when_all_is_well().await;
 }

@@ -158,7 +158,11 @@ proptest! {
 
     #[test]
     fn the_line_of_an_entry_has_the_text_of_every_exact_value_that_matches_it(members in event()) {
-        let line = line(&parse_text(&submitted(&members)).unwrap());
+        let mut event = parse_text(&submitted(&members)).unwrap();
+        if event.event_id().is_none() {
+            event.assign_event_id("assigned-1".to_owned());
+        }
+        let line = line(&event);
         let fields = EntryFields::parse(line.as_bytes()).unwrap();
         for field in Field::ALL {
             let Some(value) = fields.value(field) else { continue };

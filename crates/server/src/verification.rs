@@ -30,6 +30,7 @@ struct NeverVerified {
     signed_size: Option<u64>,
     oldest_hot_seq: Option<u64>,
     highest_archived_seq: Option<u64>,
+    discarded: u64,
     entries_checked: u64,
     archived_checked: u64,
     archived_unread: u64,

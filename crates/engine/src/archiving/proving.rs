@@ -40,8 +40,11 @@ impl Engine {
         let contents: Vec<BoxFuture<'_, _>> = objects.iter().map(read).collect();
         let mut contents = stream::iter(contents).buffer_unordered(OBJECTS_AT_ONCE);
         while let Some((object, content)) = contents.next().await {
-            let content = content
-                .map_err(|error| Error::from(error).at_destination(destination.name(), Some(&object.key)))?;
+            let content = content.map_err(|error| {
+                let message = format!("the archive destination {} does not confirm", destination.name());
+                Error::with_source(ErrorKind::Unavailable, message, error)
+                    .at_destination(destination.name(), Some(&object.key))
+            })?;
             if content.unread {
                 unread += object.entries;
             }

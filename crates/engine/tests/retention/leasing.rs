@@ -38,10 +38,9 @@ async fn d5_of_two_processes_one_runs_and_the_other_says_who() {
         assert!(error.to_string().contains(said.as_str()), "{error}");
     }
     assert_eq!(here.holder, there.holder);
-    assert_eq!(
-        here.step.map(|step| (step.name, step.done, step.total)),
-        Some(("proving".into(), 1, Some(5)))
-    );
+    let step = here.step.unwrap();
+    assert_eq!((step.name.as_ref(), step.total), ("proving", Some(5)));
+    assert!((1..=5).contains(&step.done), "objects are proven in any order: {}", step.done);
     assert_eq!(one.retention_status().await.unwrap().under_way, None);
     // It was given back, so that nobody waits.
     append(&fixture, &other, &["e"]).await;
