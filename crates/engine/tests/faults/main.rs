@@ -4,6 +4,7 @@
 mod bad_destinations;
 mod object_storage;
 mod orphans;
+mod s3;
 mod scene;
 mod steps;
 mod table;

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use engine::{DestinationState, LastRun, RetentionStatus, RunResult};
+use engine::{Clock as _, DestinationState, LastRun, RetentionStatus, RunResult, SystemClock};
 
 use crate::arguments::Global;
 use crate::configuration::Configuration;
@@ -72,6 +72,7 @@ fn schedule(status: &RetentionStatus) -> String {
     match (schedule.enabled, schedule.next_run_at) {
         (false, _) => format!("{times}, switched off (retention.enabled)"),
         (true, None) => format!("{times}, without a destination"),
+        (true, Some(next)) if next <= SystemClock.now() => format!("{times}, due since {next}"),
         (true, Some(next)) => format!("{times}, next {next}"),
     }
 }
