@@ -17,7 +17,7 @@ fn destination(bucket: &S3Bucket) -> Destination {
         endpoint: Some(bucket.endpoint().to_owned()),
         region: Some(bucket.region().to_owned()),
         credentials: CredentialSource::Given(Credentials::from_pairs(key).unwrap()),
-        ..DestinationOptions::new(bucket.url())
+        ..DestinationOptions::new(&bucket.url())
     };
     Destination::open_with("primary", &options).unwrap()
 }

@@ -40,7 +40,8 @@ impl Scene {
     }
 
     pub(crate) fn destination(&self) -> Destination {
-        Destination::over("primary", self.storage.clone(), "").unwrap()
+        // Real servers may break a promise that a probe finds; here it is faults that are looked at.
+        Destination::over("primary", self.storage.clone(), "").unwrap().accepting_unproven(true)
     }
 
     pub(crate) fn parts(&self) -> Parts {
