@@ -19,6 +19,8 @@ const TRAFFIC_DAYS: i64 = 80;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// What a line says its retention is; its length is what matters.
 const RETAIN_DAYS: i64 = 1_095;
+/// A month: no run is spread over more in one batch.
+const FUTURE_SECONDS_MAX: u32 = 31 * 86_400;
 const READ_BUFFER_BYTES: usize = 1 << 20;
 
 /// When the entries of a run are recorded: evenly over whole UTC days, the last of which ends before now.
@@ -110,9 +112,11 @@ impl<'a> Workload<'a> {
     }
 }
 
-/// Parses a submitted event as the server does.
+/// Parses a submitted event as the server does, except that it may lie ahead: of events that are spread over days, those of
+/// a batch occur long after the moment that the batch is parsed at.
 pub(crate) fn parse(json: &[u8], now: Timestamp) -> Result<Event, Failure> {
-    Event::parse(json, &Limits::default(), now).map_err(|violations| {
+    let limits = Limits { future_seconds_max: FUTURE_SECONDS_MAX, ..Limits::default() };
+    Event::parse(json, &limits, now).map_err(|violations| {
         let all: Vec<String> = violations.iter().map(Violation::to_string).collect();
         format!("generated traffic is not valid: {}", all.join("; ")).into()
     })
